@@ -1,0 +1,86 @@
+# One command for each thing a person does here; `make` alone lists them.
+SHELL := /bin/sh
+ifndef PYTHON
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+  if $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1; \
+  then command -v $$p; break; fi; done)
+endif
+VENV := .venv
+EMULATOR := .venv-emulator
+BIN := $(VENV)/bin
+STAGE ?= dev
+PORT ?= 8000
+PIP := -m pip install -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run reload package check lint types size format test test-fast test-e2e bench deploy destroy config clean
+.DELETE_ON_ERROR:
+
+help: ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@$(call venv,$(VENV),requirements-dev.txt,the tools and tests (about a minute))
+
+$(EMULATOR)/.ready: infra/local/requirements.txt
+	@$(call venv,$(EMULATOR),infra/local/requirements.txt,the local AWS emulator (about half a minute))
+
+# $(1) directory, $(2) requirements, $(3) what for
+define venv
+	if [ -z "$(PYTHON)" ]; then \
+	  echo "Chronos needs Python 3.11, 3.12 or 3.13 with its venv module (Debian and Ubuntu: apt install python3-venv)," >&2; \
+	  echo "and none on the PATH runs. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	echo "==> $(1): a virtualenv for $(3), with $(PYTHON)"; \
+	$(1)/bin/python -c '' 2>/dev/null || { rm -rf $(1); "$(PYTHON)" -m venv $(1); } || { \
+	  echo "Could not create $(1) with $(PYTHON); its venv module seems broken. Name another: PYTHON=/path/to/python3" >&2; exit 1; }; \
+	$(1)/bin/python $(PIP) -r $(2) || { \
+	  echo "Installing $(2) failed (see above): check the network or pip's index setting, then run the same command again." >&2; exit 1; }; \
+	touch $(1)/.ready
+endef
+
+run: $(VENV)/.ready $(EMULATOR)/.ready ## run everything locally (PORT=8000), until Ctrl-C
+	@exec $(BIN)/python -m infra.local run --port $(PORT)
+
+reload: $(VENV)/.ready ## bring a code change into the running `make run`, keeping its data
+	@exec $(BIN)/python -m infra.local reload
+
+package: $(VENV)/.ready ## build the one CloudFormation template and the code zip into .chronos/package
+	@$(BIN)/python -m infra package
+
+check: lint types size ## ruff, mypy, cfn-lint and the package's size
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+size: package
+	@$(BIN)/python -m infra check
+
+format: $(VENV)/.ready ## rewrite the code as ruff would
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: test-fast test-e2e ## every test, the end-to-end ones last
+
+test-fast: $(VENV)/.ready ## the tests that need no emulator
+	$(BIN)/pytest -q -m "not e2e" -n auto
+
+test-e2e: $(VENV)/.ready $(EMULATOR)/.ready ## the packaged app on the emulator
+	$(BIN)/pytest -q -m e2e
+
+bench: $(VENV)/.ready $(EMULATOR)/.ready ## measure; one JSON line a figure
+	@$(BIN)/python -m bench
+
+config: $(VENV)/.ready ## write .chalice/config.json for STAGE from its infra stack, for a plain `chalice deploy`
+	@$(BIN)/python -m infra config --stage $(STAGE)
+
+deploy: $(VENV)/.ready ## deploy STAGE to the AWS account of the environment
+	@$(BIN)/python -m infra deploy --stage $(STAGE)
+
+destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
+	@$(BIN)/python -m infra destroy --stage $(STAGE)
+
+clean: ## remove what was built (not the local data, .chronos/local)
+	rm -rf $(VENV) $(EMULATOR) .chronos/package .chronos/build .mypy_cache .ruff_cache .pytest_cache
