@@ -1,0 +1,1 @@
+"""Chronos: a serverless job scheduler. Imports go downward only; `docs/architecture.md` names the layers."""

@@ -1,0 +1,97 @@
+"""What can go wrong, as a user meets it. `http/problems.py` gives each class its status, once.
+
+ChronosError
+├── Malformed              the body is no JSON, or no object
+├── Unauthorized           no key, or a wrong one
+├── Forbidden              the key does not allow this
+├── NotFound               no such thing, or another tenant's
+├── MethodNotAllowed       the path exists, the method does not
+├── Conflict               the thing is not in a state that allows this
+├── PreconditionFailed     If-Match names another revision
+├── PayloadTooLarge        the body is over the limit
+├── UnsupportedMediaType   the body is of another type
+├── Invalid                well-formed, but the values do not do: one FieldProblem a bad field
+├── TooManyRequests        the caller goes too fast
+└── Unavailable            a part that we depend on did not answer
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One bad field: where (a JSON pointer, RFC 6901), what is wrong, and a stable code."""
+
+    pointer: str
+    message: str
+    code: str = "invalid"
+
+
+class ChronosError(Exception):
+    """Anything that Chronos itself refuses. `code` is stable, the message is for a person."""
+
+    code = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Malformed(ChronosError):
+    code = "malformed_body"
+
+
+class Unauthorized(ChronosError):
+    code = "unauthorized"
+
+
+class Forbidden(ChronosError):
+    code = "forbidden"
+
+
+class NotFound(ChronosError):
+    code = "not_found"
+
+
+class MethodNotAllowed(ChronosError):
+    code = "method_not_allowed"
+
+
+class Conflict(ChronosError):
+    code = "conflict"
+
+
+class PreconditionFailed(ChronosError):
+    code = "precondition_failed"
+
+
+class PayloadTooLarge(ChronosError):
+    code = "payload_too_large"
+
+
+class UnsupportedMediaType(ChronosError):
+    code = "unsupported_media_type"
+
+
+class TooManyRequests(ChronosError):
+    code = "too_many_requests"
+
+
+class Unavailable(ChronosError):
+    code = "unavailable"
+
+
+class Invalid(ChronosError):
+    """Well-formed input whose values do not do."""
+
+    code = "invalid"
+
+    def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def field(cls, pointer: str, message: str, code: str = "invalid") -> "Invalid":
+        """One bad field."""
+        return cls("The request has an invalid field.", [FieldProblem(pointer, message, code)])

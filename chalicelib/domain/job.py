@@ -1,0 +1,79 @@
+"""A job: what its owner defines, and what Chronos adds to it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chalicelib.domain.retry import RetryPolicy
+from chalicelib.domain.schedule import ManualSchedule, Schedule
+
+JobStatus = Literal["active", "paused"]
+MAX_TIMEOUT_SECONDS = 840
+"""A minute under Lambda's limit of 15 minutes, for the start, the hold and the record."""
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
+TagKey = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.:/=+@ -]+$")]
+TagValue = Annotated[str, StringConstraints(max_length=256)]
+
+
+class Misfire(BaseModel):
+    """What becomes of occurrences that the dispatcher sees more than `grace_seconds` late."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: Literal["fire_once", "fire_all", "skip"] = "fire_once"
+    grace_seconds: int = Field(60, ge=1, le=86_400)
+    window_seconds: int = Field(86_400, ge=0, le=2_592_000)
+    limit: int = Field(100, ge=1, le=1_000, description="With fire_all: at most this many, the latest ones.")
+
+
+class Concurrency(BaseModel):
+    """How runs of one job may overlap. Only `allow` so far: they start whether others are active or not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: Literal["allow"] = "allow"
+
+
+class JobDefinition(BaseModel):
+    """What the owner of a job decides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    description: Annotated[str, StringConstraints(max_length=1024)] = ""
+    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="What the job's type needs: see its schema."
+    )
+    schedule: Schedule = Field(default_factory=lambda: ManualSchedule(kind="manual"))
+    retry: RetryPolicy = RetryPolicy()
+    timeout_seconds: float = Field(
+        30, ge=0.1, le=MAX_TIMEOUT_SECONDS, description="For one attempt, all of it."
+    )
+    precision: Literal["exact", "relaxed"] = Field(
+        "exact", description="`relaxed` starts up to about a second late, and costs less."
+    )
+    concurrency: Concurrency = Concurrency()
+    misfire: Misfire = Misfire()
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=50)
+
+
+class Job(JobDefinition):
+    """A stored job. `revision` counts every change, `schedule_revision` those after which older messages are stale."""
+
+    id: str
+    tenant: str
+    shard: int
+    status: JobStatus = "active"
+    revision: int = 1
+    schedule_revision: int = 1
+    created_ms: int
+    updated_ms: int
+    paused_ms: int | None = None
+
+    @property
+    def definition(self) -> JobDefinition:
+        return JobDefinition.model_construct(
+            **{name: getattr(self, name) for name in JobDefinition.model_fields}
+        )

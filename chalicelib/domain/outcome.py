@@ -1,0 +1,29 @@
+"""How an attempt ended. Executors return one of these; exceptions are for surprises."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The effect took place; `result` is small JSON for people to read."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The effect did not take place, or not as expected.
+
+    `kind` is an error kind of `RetryPolicy`, `status` an HTTP status where there was one, `retry_after_seconds` what
+    the other side asked for.
+    """
+
+    kind: str
+    message: str
+    status: int | None = None
+    retry_after_seconds: float | None = None
+    result: dict[str, Any] | None = None
+
+
+Outcome = Succeeded | Failed

@@ -1,0 +1,119 @@
+"""A run: one occurrence carried out, its states and who moves it between them, and its attempts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+Trigger = Literal["schedule", "manual", "backfill", "redrive", "workflow"]
+SkipReason = Literal[
+    "overlap",
+    "misfire",
+    "calendar",
+    "paused",
+    "skip_next",
+    "policy",
+    "quota",
+    "superseded",
+    "start_deadline",
+    "buffer_full",
+]
+
+
+class RunStatus(StrEnum):
+    """`docs/state-machine.md` draws them."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    RETRYING = "RETRYING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    SKIPPED = "SKIPPED"
+
+
+DEAD = (RunStatus.FAILED, RunStatus.TIMED_OUT)
+"""What ends here has a dead letter."""
+FINAL = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One arrow: `source` is None for a run that does not exist yet."""
+
+    source: RunStatus | None
+    target: RunStatus
+    mover: str
+    when: str
+
+
+_S = RunStatus
+TRANSITIONS = (
+    Transition(None, _S.PENDING, "api", "a trigger or a redrive is accepted"),
+    Transition(None, _S.RUNNING, "worker", "a scheduled occurrence starts"),
+    Transition(None, _S.SKIPPED, "worker", "the job was paused, edited or deleted after dispatch"),
+    Transition(_S.PENDING, _S.RUNNING, "worker", "the first attempt starts"),
+    Transition(_S.PENDING, _S.SKIPPED, "worker", "the job was deleted before the start"),
+    Transition(_S.RETRYING, _S.SKIPPED, "worker", "the job was deleted between attempts"),
+    Transition(_S.RETRYING, _S.RUNNING, "worker", "the next attempt starts"),
+    Transition(_S.RUNNING, _S.RUNNING, "worker", "the lease of a dead worker has run out"),
+    Transition(_S.SKIPPED, _S.RUNNING, "worker", "a later revision of the schedule has the occurrence too"),
+    Transition(_S.RUNNING, _S.SUCCEEDED, "worker", "the attempt succeeded"),
+    Transition(_S.RUNNING, _S.RETRYING, "worker", "the attempt failed and another one is due"),
+    Transition(_S.RUNNING, _S.FAILED, "worker", "the last attempt failed"),
+    Transition(_S.RUNNING, _S.TIMED_OUT, "worker", "the last attempt ran out of time"),
+    Transition(None, _S.FAILED, "dlq", "no worker could start it"),
+    Transition(_S.PENDING, _S.FAILED, "dlq", "no worker could start it"),
+    Transition(_S.RETRYING, _S.FAILED, "dlq", "no worker could start the next attempt"),
+    Transition(_S.RUNNING, _S.FAILED, "dlq", "its workers died, and the lease has run out"),
+)
+"""Every arrow there is; each is one conditional write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt; `number` counts from 1. `error` is {"kind", "message", "status"?}."""
+
+    number: int
+    started_ms: int
+    finished_ms: int | None
+    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost"]
+    error: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it is stored. `starts` counts every start, also those of an attempt whose worker died."""
+
+    id: str
+    tenant: str
+    job_id: str
+    status: RunStatus
+    trigger: Trigger
+    nominal_ms: int
+    due_ms: int
+    schedule_revision: int
+    attempt: int = 0
+    starts: int = 0
+    fence: int = 0
+    owner: str = ""
+    lease_ms: int = 0
+    first_started_ms: int | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    retry_ms: int | None = None
+    skip_reason: SkipReason | None = None
+    attempts: tuple[Attempt, ...] = ()
+    redriven_as: str | None = None
+    redrive_of: str | None = None
+    dead: bool = False
+    """Whether it still lies among the dead letters."""
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def drift_ms(self) -> int | None:
+        """How late the first attempt started; never negative."""
+        return None if self.first_started_ms is None else self.first_started_ms - self.due_ms
