@@ -1,0 +1,59 @@
+"""What the engine works with: the ports and a few numbers, passed in as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from chalicelib.ports.clock import Clock
+from chalicelib.ports.ids import Ids
+from chalicelib.ports.queue import Queue
+from chalicelib.ports.table import Database
+from chalicelib.ports.telemetry import Telemetry
+
+Lane = Literal["fast", "long"]
+FAST_TIMEOUT_SECONDS = 60
+"""Jobs that may take longer go to the lane `long`: a dead worker of the lane `fast` is noticed within two minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`horizon_ms`: how far ahead a tick rings. `lead_ms`: how much earlier than due a message becomes visible.
+
+    The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
+    worker: who is earlier rings again.
+    """
+
+    lead_ms: int = 250
+    horizon_ms: int = 120_000
+    hold_limit_ms: int = 5_000
+    shards: int = 64
+    retention_days: int = 30
+    lease_margin_ms: int = 10_000
+
+    def expires_at(self, now_ms: int) -> int:
+        """The epoch second at which a record made now is no longer kept."""
+        return now_ms // 1000 + self.retention_days * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that the engine's steps need."""
+
+    db: Database
+    lanes: Mapping[Lane, Queue]
+    clock: Clock
+    ids: Ids
+    telemetry: Telemetry
+    settings: EngineSettings
+
+
+class Timed(Protocol):
+    """Anything with a time limit: a job, or a part of it."""
+
+    @property
+    def timeout_seconds(self) -> float: ...
+
+
+def lane_of(job: Timed) -> Lane:
+    """The class of work that a job belongs to."""
+    return "fast" if job.timeout_seconds <= FAST_TIMEOUT_SECONDS else "long"

@@ -1,0 +1,79 @@
+"""Dispatch: carry out the plans of some timers. The dispatcher's tick and the api's inline rings both end here.
+
+Each step may be repeated without harm, and the old timers go last: a crash anywhere rings again, and loses nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from chalicelib.engine.core import Engine
+from chalicelib.engine.due_job import DueJob, decode_due_job
+from chalicelib.engine.journal import encode_page
+from chalicelib.engine.plan import Plan, SkippedRange, plan_timer
+from chalicelib.engine.records import job_key
+from chalicelib.engine.ring import ring_all
+from chalicelib.engine.timers import JobTimer, Timer, encode_timer, timer_key
+from chalicelib.ports.table import Item, Key
+
+
+def dispatch(engine: Engine, timers: Sequence[Timer]) -> int:
+    """Ring what the timers ask for before the horizon, and set the timers that follow; the number of rings.
+
+    Raises Unavailable when a table or a queue stays unreachable; the timers are then still there.
+    """
+    now_ms = engine.clock.now_ms()
+    plans = _plans(engine, timers, now_ms)
+    rings = [ring for plan in plans for ring in plan.rings]
+    if rings:
+        page = encode_page((ring.message for ring in rings), now_ms=now_ms, nonce=engine.ids.random_bytes(8))
+        engine.db.timers.put_all([page])
+        ring_all(engine.lanes, rings, now_ms=now_ms, lead_ms=engine.settings.lead_ms)
+    skipped = [skipped for plan in plans for skipped in plan.skipped]
+    if skipped:
+        engine.db.runs.put_all(
+            [_encode_skipped(each, engine.settings.expires_at(now_ms)) for each in skipped]
+        )
+    _advance(engine, plans)
+    return len(rings)
+
+
+def job_of(timer: Timer) -> Key:
+    """The catalog key of the job that a timer belongs to."""
+    if isinstance(timer, JobTimer):
+        return job_key(timer.tenant, timer.job_id)
+    return job_key(timer.message.tenant, timer.message.job_id)
+
+
+def _plans(engine: Engine, timers: Sequence[Timer], now_ms: int) -> list[Plan]:
+    items = engine.db.catalog.get_many({job_of(timer) for timer in timers})
+    until_ms = now_ms + engine.settings.horizon_ms
+    plans = []
+    for timer in timers:
+        try:
+            job = _decode(items.get(job_of(timer)))
+        except ValueError as error:
+            engine.telemetry.warning(
+                "A job cannot be read; its timer stays.", key=job_of(timer), error=str(error)
+            )
+            continue
+        plans.append(plan_timer(timer, job, now_ms=now_ms, until_ms=until_ms))
+    return plans
+
+
+def _decode(item: Item | None) -> DueJob | None:
+    return None if item is None else decode_due_job(item)
+
+
+def _advance(engine: Engine, plans: Iterable[Plan]) -> None:
+    following = {timer_key(timer): timer for plan in plans for timer in plan.following}
+    engine.db.timers.put_all([encode_timer(timer) for timer in following.values()])
+    engine.db.timers.delete_all({timer_key(plan.timer) for plan in plans} - following.keys())
+
+
+def _encode_skipped(skipped: SkippedRange, expires_at: int) -> Item:
+    return {
+        "pk": f"{skipped.tenant}#{skipped.job_id}#skips",
+        "sk": f"{skipped.first_ms:015d}#{skipped.reason}",
+        "last_ms": skipped.last_ms,
+        "schedule_revision": skipped.schedule_revision,
+        "expires_at": expires_at,
+    }

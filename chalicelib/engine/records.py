@@ -1,0 +1,121 @@
+"""How jobs and runs lie in their tables. Every key carries the tenant."""
+
+import json
+from typing import Any
+
+from chalicelib.domain.ids import bucket_of
+from chalicelib.domain.job import Job
+from chalicelib.domain.run import Attempt, Run, RunStatus
+from chalicelib.ports.table import Item, Key
+
+RUN_BUCKETS = 16
+"""Partitions over which a tenant's runs are spread: 16 times DynamoDB's 1,000 writes per second."""
+
+
+def job_key(tenant: str, job_id: str) -> Key:
+    return f"{tenant}#{job_id}", "job"
+
+
+def jobs_list(tenant: str) -> str:
+    """The partition of the index `lists` that names a tenant's jobs."""
+    return f"{tenant}#jobs"
+
+
+def encode_job(job: Job) -> Item:
+    pk, sk = job_key(job.tenant, job.id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "lpk": jobs_list(job.tenant),
+        "lsk": job.id,
+        "revision": job.revision,
+        "doc": job.model_dump_json(exclude_none=True),
+    }
+
+
+def decode_job(item: Item) -> Job:
+    return Job.model_validate_json(str(item["doc"]))
+
+
+def run_key(tenant: str, run_id: str) -> Key:
+    return f"{tenant}#{bucket_of(run_id, RUN_BUCKETS):02d}", run_id
+
+
+def run_partitions(tenant: str) -> list[str]:
+    """All partitions that hold a tenant's runs."""
+    return [f"{tenant}#{bucket:02d}" for bucket in range(RUN_BUCKETS)]
+
+
+def runs_of_job(tenant: str, job_id: str) -> str:
+    """The partition of the index `by_job`."""
+    return f"{tenant}#{job_id}"
+
+
+def dead_letters(tenant: str) -> str:
+    """The partition of the index `dead`."""
+    return f"{tenant}#dead"
+
+
+_OPTIONAL = (
+    "first_started_ms",
+    "started_ms",
+    "finished_ms",
+    "retry_ms",
+    "skip_reason",
+    "redriven_as",
+    "redrive_of",
+)
+_NUMBERS = ("nominal_ms", "due_ms", "schedule_revision", "attempt", "starts", "fence", "lease_ms")
+
+
+def encode_run(run: Run, *, expires_at: int) -> Item:
+    """The whole run as an item; `expires_at` in epoch seconds is for DynamoDB's TTL."""
+    pk, sk = run_key(run.tenant, run.id)
+    item: Item = {
+        "pk": pk,
+        "sk": sk,
+        "job": runs_of_job(run.tenant, run.job_id),
+        "status": run.status.value,
+        "trigger": run.trigger,
+        "owner": run.owner,
+        "expires_at": expires_at,
+    }
+    item.update({name: getattr(run, name) for name in _NUMBERS})
+    item.update({name: value for name in _OPTIONAL if (value := getattr(run, name)) is not None})
+    if run.attempts:
+        item["attempts"] = encode_attempts(run.attempts)
+    if run.dead:
+        item.update(dead_mark(run.tenant, run.id))
+    return item
+
+
+def dead_mark(tenant: str, run_id: str) -> Item:
+    """The attributes that make a run a dead letter: its place in the index `dead`."""
+    return {"dead_pk": dead_letters(tenant), "dead_sk": run_id}
+
+
+def decode_run(item: Item) -> Run:
+    tenant, _, job_id = str(item["job"]).rpartition("#")
+    values: dict[str, Any] = {name: int(item.get(name, 0)) for name in _NUMBERS}
+    values.update({name: item.get(name) for name in _OPTIONAL})
+    return Run(
+        id=str(item["sk"]),
+        tenant=tenant,
+        job_id=job_id,
+        status=RunStatus(str(item["status"])),
+        trigger=item["trigger"],  # type: ignore[arg-type]
+        owner=str(item.get("owner", "")),
+        attempts=decode_attempts(str(item.get("attempts", "[]"))),
+        dead="dead_pk" in item,
+        **values,
+    )
+
+
+def encode_attempts(attempts: tuple[Attempt, ...]) -> str:
+    """Compact JSON, an array an attempt."""
+    rows = [[a.number, a.started_ms, a.finished_ms, a.outcome, a.error, a.result] for a in attempts]
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+
+
+def decode_attempts(text: str) -> tuple[Attempt, ...]:
+    return tuple(Attempt(*row) for row in json.loads(text))

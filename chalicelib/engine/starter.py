@@ -1,0 +1,120 @@
+"""Starting runs: all fresh ones of an instant in one call, the others one by one after a look at their record."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.job import Job
+from chalicelib.domain.run import Run
+from chalicelib.engine import record
+from chalicelib.engine.core import Engine
+from chalicelib.engine.message import RunMessage
+from chalicelib.engine.records import decode_run, job_key, run_key
+from chalicelib.engine.settle import lost
+from chalicelib.engine.start import Decision, Drop, GiveUp, Later, Mine, Skip, Start, decide_start, refusal
+from chalicelib.ports.table import ConditionFailed, Key
+
+TRIES = 4
+"""Conditional writes that may lose a race before the message is left to the queue's own redelivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A delivery with its message, and the owner token under which its run would be started."""
+
+    delivery_id: str
+    message: RunMessage
+    owner: str
+
+    @property
+    def job_key(self) -> Key:
+        return job_key(self.message.tenant, self.message.job_id)
+
+
+class Starter:
+    """Carries out the decisions of `start.py`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start_fresh(
+        self, tickets: Sequence[Ticket], jobs: Mapping[Key, Job]
+    ) -> Iterable[tuple[Ticket, Run | None]]:
+        """Start what is simply due, together. None beside those that need `start_one`."""
+        runs: dict[str, Run] = {}
+        for ticket in tickets:
+            message = ticket.message
+            job = jobs.get(ticket.job_key)
+            if job is not None and self._is_simple(ticket, job) and message.run_id not in runs:
+                runs[message.run_id] = self._started(record.new_run(message), job, ticket)
+        won = self._write_first(runs)
+        for ticket in tickets:
+            run = won.get(ticket.message.run_id)
+            yield ticket, run if run is not None and run.owner == ticket.owner else None
+
+    def start_one(self, ticket: Ticket, job: Job | None) -> Run | None:
+        """Decide by the run's record, and write the decision down; the run if it is ours to execute."""
+        message = ticket.message
+        for _ in range(TRIES):
+            item = self._engine.db.runs.get(run_key(message.tenant, message.run_id))
+            existing = decode_run(item) if item else None
+            now_ms = self._engine.clock.now_ms()
+            decision = decide_start(job, existing, message, owner=ticket.owner, now_ms=now_ms)
+            try:
+                return self._carry_out(decision, ticket, job)
+            except ConditionFailed:
+                continue
+        raise Unavailable("The run's record changes faster than it can be read.")
+
+    @staticmethod
+    def _is_simple(ticket: Ticket, job: Job) -> bool:
+        message = ticket.message
+        is_first = message.attempt == 1 and message.trigger == "schedule"
+        return is_first and refusal(job, message) is None
+
+    def _write_first(self, runs: Mapping[str, Run]) -> dict[str, Run]:
+        if not runs:
+            return {}
+        expires_at = self._engine.settings.expires_at(self._engine.clock.now_ms())
+        try:
+            held = self._engine.db.runs.write_each(
+                [record.first_start(run, expires_at) for run in runs.values()]
+            )
+        except Unavailable:
+            return {}
+        return {run.id: run for run, won in zip(runs.values(), held, strict=True) if won}
+
+    def _started(self, run: Run, job: Job, ticket: Ticket) -> Run:
+        return record.started(
+            run,
+            job,
+            ticket.message,
+            owner=ticket.owner,
+            now_ms=self._engine.clock.now_ms(),
+            margin_ms=self._engine.settings.lease_margin_ms,
+        )
+
+    def _carry_out(self, decision: Decision, ticket: Ticket, job: Job | None) -> Run | None:
+        engine, message = self._engine, ticket.message
+        now_ms = engine.clock.now_ms()
+        match decision:
+            case Mine(run):
+                return run
+            case Start(existing):
+                assert job is not None
+                run = self._started(existing or record.new_run(message), job, ticket)
+                first = record.first_start(run, engine.settings.expires_at(now_ms))
+                engine.db.runs.write(record.takeover(run, existing) if existing else first)
+                return run
+            case Skip(reason, existing):
+                expires_at = engine.settings.expires_at(now_ms)
+                engine.db.runs.write(
+                    record.skipping(message, reason, existing, now_ms=now_ms, expires_at=expires_at)
+                )
+            case GiveUp(existing):
+                engine.db.runs.write(record.ending(lost(existing, now_ms=now_ms), existing))
+            case Later(at_ms):
+                record.look_again(engine, message, at_ms)
+            case Drop():
+                pass
+        return None

@@ -1,0 +1,164 @@
+"""A worker's batch: hold each message until it is due, start its run, execute it, record how it ended."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.job import Job
+from chalicelib.domain.outcome import Outcome
+from chalicelib.domain.run import Run
+from chalicelib.engine.conclude import Concluder, Ended
+from chalicelib.engine.core import Engine, Lane, lane_of
+from chalicelib.engine.message import BadMessage, RunMessage, decode
+from chalicelib.engine.plan import Ring
+from chalicelib.engine.records import decode_job
+from chalicelib.engine.ring import ring_all
+from chalicelib.engine.starter import Starter, Ticket
+from chalicelib.ports.table import Key
+
+READ_AHEAD_MS = 40
+"""How long before the due instant the jobs are read: the start that follows is in flight from then on."""
+LINGER_SECONDS = 0.002
+"""How long an ended attempt waits for others, so that they are recorded in one call."""
+
+Execute = Callable[[Job, Run, float], Outcome]
+"""Carries out one attempt, at most until the deadline (monotonic seconds). It never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the event source hands it over."""
+
+    id: str
+    body: str
+
+
+class Worker:
+    """Works off the batches of one lane. Attempts run in the pool; this thread holds, starts and records."""
+
+    def __init__(self, engine: Engine, lane: Lane, execute: Execute, pool: Executor) -> None:
+        self._engine, self._lane, self._execute, self._pool = engine, lane, execute, pool
+        self._starter, self._concluder = Starter(engine), Concluder(engine)
+
+    def work(self, deliveries: Sequence[Delivery], *, deadline: float) -> list[str]:
+        """Work off a batch before `deadline` (monotonic seconds); the ids of the deliveries that must come again."""
+        batch = _Batch(deadline)
+        for due_ms, tickets in self._groups(deliveries, batch):
+            try:
+                self._begin(due_ms, tickets, batch)
+            except Unavailable as error:
+                self._tell("A batch cannot start; its messages come again.", error)
+                batch.again.update(ticket.delivery_id for ticket in tickets)
+        self._record_until(None, batch)
+        return sorted(batch.again)
+
+    def _groups(self, deliveries: Sequence[Delivery], batch: "_Batch") -> Iterator[tuple[int, list[Ticket]]]:
+        """What is due at one instant together, in order; what is too early is rung again instead."""
+        arrived_ms = self._engine.clock.now_ms()
+        owner = self._engine.ids.random_bytes(8).hex()
+        groups: dict[int, list[Ticket]] = defaultdict(list)
+        early: list[RunMessage] = []
+        for number, delivery in enumerate(deliveries):
+            try:
+                message = decode(delivery.body)
+            except BadMessage as error:
+                self._engine.telemetry.warning("A message is not ours.", error=str(error))
+                batch.again.add(delivery.id)
+                continue
+            if message.due_ms > arrived_ms + self._engine.settings.hold_limit_ms:
+                early.append(message)
+            else:
+                groups[max(message.due_ms, arrived_ms)].append(
+                    Ticket(delivery.id, message, f"{owner}{number}")
+                )
+        self._ring_again(early, self._lane)
+        yield from sorted(groups.items())
+
+    def _begin(self, due_ms: int, tickets: list[Ticket], batch: "_Batch") -> None:
+        self._hold_until(due_ms - READ_AHEAD_MS, batch)
+        jobs = self._jobs(tickets)
+        tickets = [ticket for ticket in tickets if not self._belongs_elsewhere(ticket, jobs)]
+        self._hold_until(due_ms, batch)
+        for ticket, run in self._starter.start_fresh(tickets, jobs):
+            future = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch.deadline)
+            batch.pending[future] = ticket.delivery_id
+
+    def _belongs_elsewhere(self, ticket: Ticket, jobs: Mapping[Key, Job]) -> bool:
+        """Whether the job was given another lane after dispatch: then the message moves there."""
+        job = jobs.get(ticket.job_key)
+        if job is None or lane_of(job) == self._lane:
+            return False
+        self._ring_again([ticket.message], lane_of(job))
+        return True
+
+    def _attempt(self, ticket: Ticket, job: Job | None, run: Run | None, deadline: float) -> Ended | None:
+        """In the pool: start the run if that is still to do, execute it; what became of it, None if it is not ours."""
+        run = run or self._starter.start_one(ticket, job)
+        if job is None or run is None:
+            return None
+        own_deadline = min(deadline, self._engine.clock.monotonic() + job.timeout_seconds)
+        ended = self._concluder.settled(job, run, self._execute(job, run, own_deadline))
+        if not ended.is_retried:
+            return ended
+        self._concluder.retry(ended, deadline=deadline)
+        return None
+
+    def _hold_until(self, at_ms: int, batch: "_Batch") -> None:
+        self._record_until(at_ms, batch)
+        while (ahead_ms := at_ms - self._engine.clock.now_ms()) > 0:
+            self._engine.clock.sleep(ahead_ms / 1000)
+
+    def _record_until(self, at_ms: int | None, batch: "_Batch") -> None:
+        """Record attempts as they end, those of about the same moment together, until then or until none is left."""
+        while batch.pending:
+            seconds = None if at_ms is None else (at_ms - self._engine.clock.now_ms()) / 1000
+            if seconds is not None and seconds <= 0:
+                return
+            done = wait(batch.pending, seconds, FIRST_COMPLETED).done
+            if done and len(done) < len(batch.pending):
+                done = wait(batch.pending, LINGER_SECONDS).done
+            self._record(done, batch)
+
+    def _record(self, done: set["Future[Ended | None]"], batch: "_Batch") -> None:
+        ended, deliveries = [], []
+        for future in done:
+            delivery_id = batch.pending.pop(future)
+            try:
+                result = future.result()
+            except Unavailable as error:
+                self._tell("A run could not be recorded; its message comes again.", error)
+                batch.again.add(delivery_id)
+                continue
+            if result is not None:
+                ended.append(result)
+                deliveries.append(delivery_id)
+        if not ended:
+            return
+        try:
+            self._concluder.record(ended, deadline=batch.deadline)
+        except Unavailable as error:
+            self._tell("Results could not be recorded; their messages come again.", error)
+            batch.again.update(deliveries)
+
+    def _jobs(self, tickets: list[Ticket]) -> dict[Key, Job]:
+        keys = {ticket.job_key for ticket in tickets}
+        return {key: decode_job(item) for key, item in self._engine.db.catalog.get_many(keys).items()}
+
+    def _ring_again(self, messages: list[RunMessage], lane: Lane) -> None:
+        rings = [Ring(lane, message) for message in messages]
+        now_ms, lead_ms = self._engine.clock.now_ms(), self._engine.settings.lead_ms
+        ring_all(self._engine.lanes, rings, now_ms=now_ms, lead_ms=lead_ms)
+
+    def _tell(self, sentence: str, error: Unavailable) -> None:
+        self._engine.telemetry.warning(sentence, error=error.message)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The state of one batch: attempts under way by their deliveries, and the deliveries that must come again."""
+
+    deadline: float
+    pending: dict["Future[Ended | None]", str] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)

@@ -1,0 +1,11 @@
+"""What the engine tells its operators: sentences with fields, and numbers."""
+
+from typing import Any, Protocol
+
+
+class Telemetry(Protocol):
+    """Logs and metrics. It never raises, and it is never given a secret."""
+
+    def info(self, sentence: str, **fields: Any) -> None: ...
+
+    def warning(self, sentence: str, **fields: Any) -> None: ...

@@ -1,0 +1,1 @@
+"""What several kinds of tests share: twins of the ports, builders, local servers."""

@@ -1,0 +1,46 @@
+"""Real tables and queues on anything that speaks AWS's protocols, made from the properties in infra/resources.yaml."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RESOURCES = Path(__file__).parents[2] / "infra" / "resources.yaml"
+TABLES = {"catalog": "CatalogTable", "timers": "TimersTable", "runs": "RunsTable", "audit": "AuditTable"}
+QUEUES = ("FastQueue", "LongQueue")
+_TABLE_PROPERTIES = (
+    "BillingMode",
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "StreamSpecification",
+)
+
+MakeClient = Callable[[str], Any]
+
+
+@cache
+def resources() -> dict[str, Any]:
+    """The resources of the template, by logical id."""
+    found: dict[str, Any] = yaml.safe_load(RESOURCES.read_text())["Resources"]
+    return found
+
+
+def create_tables(dynamodb: Any, prefix: str = "chronos") -> dict[str, str]:
+    """The four tables, empty; their names by ours."""
+    names = {}
+    for short, logical_id in TABLES.items():
+        wanted = resources()[logical_id]["Properties"]
+        properties = {name: wanted[name] for name in _TABLE_PROPERTIES if name in wanted}
+        if "StreamSpecification" in properties:
+            properties["StreamSpecification"] = {**properties["StreamSpecification"], "StreamEnabled": True}
+        names[short] = f"{prefix}-{short}"
+        dynamodb.create_table(TableName=names[short], **properties)
+    return names
+
+
+def create_queues(sqs: Any, prefix: str = "chronos") -> Mapping[str, str]:
+    """The lanes' queues; their URLs by logical id."""
+    return {name: sqs.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in QUEUES}

@@ -1,0 +1,260 @@
+"""The ports' twins: the same promises, in memory, deterministic. `tests/contract` holds them to the real ones."""
+
+import copy
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from chalicelib.ports.queue import MAX_DELAY_SECONDS, Outgoing
+from chalicelib.ports.table import (
+    Absent,
+    AllOf,
+    AnyOf,
+    Below,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Is,
+    Item,
+    Key,
+    Page,
+    Put,
+    TableName,
+    Update,
+    Write,
+)
+
+INDEXES = {"lists": ("lpk", "lsk"), "by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
+
+
+def holds(condition: Condition | None, item: Item | None) -> bool:
+    """Whether the condition is true of the item."""
+    match condition:
+        case None:
+            return True
+        case Absent():
+            return item is None
+        case Is(name, value):
+            return item is not None and item.get(name) == value
+        case Below(name, value):
+            stored = (item or {}).get(name)
+            return type(stored) is type(value) and stored < value  # type: ignore[operator]
+        case AnyOf(parts):
+            return any(holds(part, item) for part in parts)
+        case AllOf(parts):
+            return all(holds(part, item) for part in parts)
+
+
+class MemoryTable:
+    """Items in a dict; every call is atomic."""
+
+    def __init__(self) -> None:
+        self.items: dict[Key, Item] = {}
+        self.lock = threading.RLock()
+
+    def get(self, key: Key) -> Item | None:
+        with self.lock:
+            return copy.copy(self.items.get(key))
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        with self.lock:
+            return {key: copy.copy(self.items[key]) for key in set(keys) if key in self.items}
+
+    def query(
+        self,
+        pk: str,
+        *,
+        low: str = "",
+        high: str = "",
+        limit: int = 1000,
+        backwards: bool = False,
+        after: str | None = None,
+    ) -> Page:
+        with self.lock:
+            sort_keys = sorted((key[1] for key in self.items if key[0] == pk), reverse=backwards)
+            wanted = [
+                sk
+                for sk in sort_keys
+                if low <= sk and (not high or sk < high) and _past(sk, after, backwards)
+            ]
+            items = [copy.copy(self.items[pk, sk]) for sk in wanted[:limit]]
+            return Page(items, wanted[limit - 1] if len(wanted) > limit else None)
+
+    def query_index(
+        self, index: str, value: str, *, limit: int, backwards: bool = False, after: Item | None = None
+    ) -> tuple[list[Key], Item | None]:
+        hash_name, sort_name = INDEXES[index]
+        with self.lock:
+            rows = [
+                item for item in self.items.values() if item.get(hash_name) == value and sort_name in item
+            ]
+            rows.sort(key=lambda item: str(item[sort_name]), reverse=backwards)
+            start = str(after[sort_name]) if after else None
+            rows = [row for row in rows if _past(str(row[sort_name]), start, backwards)]
+            page = rows[:limit]
+            last = page[-1] if len(rows) > limit else None
+            following = last and {name: last[name] for name in ("pk", "sk", hash_name, sort_name)}
+            return [(str(row["pk"]), str(row["sk"])) for row in page], following or None
+
+    def write(self, write: Write) -> Item:
+        with self.lock:
+            self.check(write)
+            return self.apply(write)
+
+    def write_each(self, writes: Sequence[Write]) -> list[bool]:
+        return [self._held(write) for write in writes]
+
+    def _held(self, write: Write) -> bool:
+        try:
+            self.write(write)
+        except ConditionFailed:
+            return False
+        return True
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self.write(Put(item))
+
+    def delete_all(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.write(Delete(key))
+
+    def check(self, write: Write) -> None:
+        existing = self.items.get(key_of(write))
+        if not holds(write.when, existing):
+            raise ConditionFailed(copy.copy(existing))
+
+    def apply(self, write: Write) -> Item:
+        key = key_of(write)
+        match write:
+            case Put(item):
+                self.items[key] = copy.copy(item)
+            case Delete():
+                self.items.pop(key, None)
+                return {}
+            case Update(_, values, add, remove):
+                item = self.items.setdefault(key, {"pk": key[0], "sk": key[1]})
+                item.update(values)
+                for name, amount in add.items():
+                    item[name] = int(item.get(name, 0)) + amount
+                for name in remove:
+                    item.pop(name, None)
+        return copy.copy(self.items[key])
+
+
+def key_of(write: Write) -> Key:
+    if isinstance(write, Put):
+        return str(write.item["pk"]), str(write.item["sk"])
+    return write.key
+
+
+def _past(sk: str, after: str | None, backwards: bool) -> bool:
+    return after is None or (sk < after if backwards else sk > after)
+
+
+class MemoryDatabase:
+    """The four tables."""
+
+    def __init__(self) -> None:
+        self.catalog, self.timers, self.runs, self.audit = (MemoryTable() for _ in range(4))
+        self._lock = threading.RLock()
+
+    def transact(self, *writes: tuple[TableName, Write]) -> None:
+        with self._lock:
+            for name, write in writes:
+                try:
+                    getattr(self, name).check(write)
+                except ConditionFailed:
+                    raise ConditionFailed from None
+            for name, write in writes:
+                getattr(self, name).apply(write)
+
+
+class FakeClock:
+    """Stands still until someone sleeps or moves it."""
+
+    def __init__(self, now_ms: int = 1_800_000_000_000) -> None:
+        self.ms = now_ms
+        self.slept: list[float] = []
+
+    def now_ms(self) -> int:
+        return int(self.ms)
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.slept.append(seconds)
+            self.ms += seconds * 1000  # type: ignore[assignment]
+
+
+class FakeIds:
+    """Counts instead of drawing; `fraction` is fixed."""
+
+    def __init__(self, fraction: float = 0.5) -> None:
+        self._count = 0
+        self._fraction = fraction
+
+    def random_bytes(self, count: int) -> bytes:
+        self._count += 1
+        return self._count.to_bytes(count, "big")
+
+    def fraction(self) -> float:
+        return self._fraction
+
+
+class MemoryQueue:
+    """Keeps what was sent, with the moment at which each message becomes visible."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.sent: list[tuple[int, str]] = []
+        self.failures: deque[Exception] = deque()
+
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        if self.failures:
+            raise self.failures.popleft()
+        for message in messages:
+            if not 0 <= message.delay_seconds <= MAX_DELAY_SECONDS:
+                raise ValueError(f"delay of {message.delay_seconds} seconds")
+            self.sent.append((self._clock.now_ms() + message.delay_seconds * 1000, message.body))
+
+    def take_visible(self) -> list[str]:
+        """Remove and return the messages that are visible now, in order."""
+        now_ms = self._clock.now_ms()
+        visible = [body for at_ms, body in sorted(self.sent) if at_ms <= now_ms]
+        self.sent = [(at_ms, body) for at_ms, body in self.sent if at_ms > now_ms]
+        return visible
+
+
+class MemoryTelemetry:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def info(self, sentence: str, **fields: Any) -> None:
+        self.lines.append(("info", sentence, fields))
+
+    def warning(self, sentence: str, **fields: Any) -> None:
+        self.lines.append(("warning", sentence, fields))
+
+
+class FailingTable(MemoryTable):
+    """Raises what `fault(operation)` returns, before the call takes effect; None lets it through."""
+
+    def __init__(self, fault: Callable[[str], Exception | None]) -> None:
+        super().__init__()
+        self._fault = fault
+
+    def write(self, write: Write) -> Item:
+        if error := self._fault("write"):
+            raise error
+        return super().write(write)
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        if error := self._fault("get_many"):
+            raise error
+        return super().get_many(keys)
