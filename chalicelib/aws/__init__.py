@@ -1,0 +1,1 @@
+"""The ports on AWS, by botocore; the only place that knows its errors."""

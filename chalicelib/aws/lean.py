@@ -1,0 +1,38 @@
+"""botocore without its walk over every value: DynamoDB and SQS speak JSON, and we write and read it as it is.
+
+botocore checks and converts each attribute by the service's model, in both directions; that is half of the CPU of a
+batch. What it would convert (blobs, which are base64 in JSON) `expressions.py` converts. Errors are parsed as ever.
+"""
+
+from typing import Any
+
+from botocore.parsers import JSONParser, ResponseParserFactory
+from botocore.serialize import JSONSerializer
+
+
+class LeanSerializer(JSONSerializer):  # type: ignore[misc]
+    """Takes the parameters for the body they already are."""
+
+    def _serialize(self, serialized: dict[str, Any], value: Any, _shape: Any, key: str | None = None) -> None:
+        if key is None:
+            serialized.update(value)
+        else:
+            serialized[key] = value
+
+
+class LeanParser(JSONParser):  # type: ignore[misc]
+    """Takes a successful answer's body for what it says."""
+
+    def _do_parse(self, response: dict[str, Any], _shape: Any) -> dict[str, Any]:
+        parsed: dict[str, Any] = self._parse_body_as_json(response["body"]) or {}
+        self._inject_response_metadata(parsed, response["headers"])
+        return parsed
+
+
+class LeanParserFactory(ResponseParserFactory):  # type: ignore[misc]
+    """The component `response_parser_factory` of a botocore session."""
+
+    def create_parser(self, protocol_name: str) -> Any:
+        if protocol_name == "json":
+            return LeanParser(**self._defaults)
+        return super().create_parser(protocol_name)
