@@ -1,0 +1,61 @@
+"""What an executor says about itself, and what it is given for one attempt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from chalicelib.domain.outcome import Outcome
+from chalicelib.ports.clock import Clock
+
+ConfigModel = type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSpec:
+    """A job type as the API shows it. `config` validates a job's config, `lane` is the queue for its runs."""
+
+    type: str
+    config: ConfigModel
+    title: str
+    description: str
+    lane: str = "fast"
+    example: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """What the operator decides for all executors.
+
+    `allow_networks` are CIDRs that the outbound guard lets through although they are not public; at most
+    `max_result_bytes` of an answer's body are kept; `ca_file` (PEM) has authorities to trust too.
+    """
+
+    allow_networks: tuple[str, ...] = ()
+    max_result_bytes: int = 8192
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt of a run. `config` is of the spec's model, `deadline` in monotonic seconds of `clock`."""
+
+    config: Any
+    run_id: str
+    job_id: str
+    tenant: str
+    attempt: int
+    fence: int
+    nominal_ms: int
+    deadline: float
+    clock: Clock
+    settings: ExecutorSettings = ExecutorSettings()
+
+    def remaining(self) -> float:
+        """Seconds until the deadline; zero or less when it has passed."""
+        return self.deadline - self.clock.monotonic()
+
+
+Executor = Callable[[Call], Outcome]
+"""Makes the effect of one attempt. It returns before the deadline, or very shortly after it."""

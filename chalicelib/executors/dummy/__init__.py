@@ -1,0 +1,1 @@
+"""Jobs that only pretend: for tests, demos and benchmarks."""

@@ -1,0 +1,36 @@
+"""Carries out `dummy` jobs."""
+
+from hashlib import blake2b
+
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.executors.base import Call
+from chalicelib.executors.dummy.spec import Config
+
+
+def execute(call: Call) -> Outcome:
+    config: Config = call.config
+    if config.duration_seconds:
+        remaining = call.remaining()
+        call.clock.sleep(min(config.duration_seconds, max(0.0, remaining)))
+        if config.duration_seconds > remaining:
+            return Failed("timeout", "The attempt's time was up.")
+    reason = _failure(config, call)
+    if reason:
+        return Failed(config.error_kind, reason)
+    return Succeeded({"output": config.output})
+
+
+def _failure(config: Config, call: Call) -> str | None:
+    if config.outcome == "failure":
+        return "The job is told to fail."
+    if call.attempt <= config.fail_attempts:
+        return f"The job is told to fail in its first {config.fail_attempts} attempts."
+    if config.failure_rate and _chance(call.run_id, call.attempt) < config.failure_rate:
+        return f"The job is told to fail in {config.failure_rate:.0%} of its attempts."
+    return None
+
+
+def _chance(run_id: str, attempt: int) -> float:
+    """A number in [0, 1) that is the same for the same attempt, whoever asks."""
+    digest = blake2b(f"{run_id}|{attempt}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)

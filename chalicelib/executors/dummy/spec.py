@@ -1,0 +1,43 @@
+"""The `dummy` type: succeeds or fails as it is told."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+from chalicelib.domain.retry import ErrorKind
+from chalicelib.executors.base import ExecutorSpec
+from chalicelib.executors.json_values import bounded
+
+MAX_OUTPUT_BYTES = 4096
+
+
+def _small(value: Any) -> Any:
+    return bounded(value, MAX_OUTPUT_BYTES)
+
+
+class Config(BaseModel):
+    """What a dummy run does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    outcome: Literal["success", "failure"] = "success"
+    duration_seconds: float = Field(
+        0, ge=0, le=900, description="How long an attempt takes, unless its time is up."
+    )
+    output: Annotated[JsonValue, AfterValidator(_small)] = Field(
+        None, description="What a success returns: any JSON of at most 4,096 bytes."
+    )
+    fail_attempts: int = Field(0, ge=0, le=100, description="The first attempts fail, this many of them.")
+    failure_rate: float = Field(
+        0, ge=0, le=1, description="The share of attempts that fail, chosen by a hash of run id and attempt."
+    )
+    error_kind: ErrorKind = Field("unknown", description="The kind of its failures, as `retry_on` knows it.")
+
+
+SPEC = ExecutorSpec(
+    type="dummy",
+    config=Config,
+    title="Dummy",
+    description="Waits, then succeeds or fails as told: for tests, demos and benchmarks.",
+    example={"duration_seconds": 0.5, "fail_attempts": 1, "output": {"rows": 3}},
+)

@@ -1,0 +1,65 @@
+"""Finds the executors: the folders of this package. They are listed once, and loaded when they are needed."""
+
+import pkgutil
+import traceback
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+import chalicelib.executors as package
+from chalicelib.domain.outcome import Failed, Outcome
+from chalicelib.executors.base import Call, Executor, ExecutorSpec
+
+
+def types() -> tuple[str, ...]:
+    """The names of all job types, sorted."""
+    return _folders(tuple(package.__path__))
+
+
+def spec(type_: str) -> ExecutorSpec | None:
+    """What the type says about itself, None if there is no such type."""
+    return None if type_ not in types() else _spec(type_)
+
+
+def executor(type_: str) -> Executor | None:
+    """What carries out the type's jobs, None if there is no such type. It never raises, it returns Failed."""
+    return None if type_ not in types() else _executor(type_)
+
+
+@cache
+def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(path) if module.ispkg))
+
+
+def _module(type_: str, name: str) -> ModuleType:
+    return import_module(f"{package.__name__}.{type_}.{name}")
+
+
+@cache
+def _spec(type_: str) -> ExecutorSpec:
+    found: ExecutorSpec = _module(type_, "spec").SPEC
+    return found
+
+
+@cache
+def _executor(type_: str) -> Executor:
+    return contained(_module(type_, "run").execute)
+
+
+def contained(execute: Executor) -> Executor:
+    """The executor, whose exceptions become a Failed: this is the only place where that happens."""
+
+    def run(call: Call) -> Outcome:
+        try:
+            return execute(call)
+        except Exception as surprise:  # noqa: BLE001 - whatever an executor meets is the run's failure
+            return Failed("unknown", _told(surprise))
+
+    return run
+
+
+def _told(surprise: Exception) -> str:
+    """The class and the place, without the message: that may hold a secret of the job."""
+    place = traceback.extract_tb(surprise.__traceback__)[-1]
+    where = place.filename.replace("\\", "/").rpartition("/")[2]
+    return f"The executor failed unexpectedly: {type(surprise).__name__} at {where}:{place.lineno}."
