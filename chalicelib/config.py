@@ -1,0 +1,64 @@
+"""Settings: the only reader of the environment, one validated model."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "CHRONOS_"
+
+
+def _networks(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for each in found:
+        ip_network(each)
+    return found
+
+
+class Settings(BaseModel):
+    """Each field is the environment variable CHRONOS_<NAME>."""
+
+    model_config = ConfigDict(frozen=True)
+
+    catalog_table: str = Field(min_length=3)
+    timers_table: str = Field(min_length=3)
+    runs_table: str = Field(min_length=3)
+    audit_table: str = Field("", description="Reserved: nothing is written to it yet.")
+    fast_queue_url: str = Field(pattern=r"^https?://")
+    long_queue_url: str = Field(pattern=r"^https?://")
+    stage: str = "dev"
+    lead_ms: int = Field(250, ge=0, le=10_000)
+    shards: int = Field(64, ge=1, le=999)
+    dispatchers: int = Field(4, ge=1, le=64)
+    retention_days: int = Field(30, ge=1, le=3650)
+    allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
+    api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    log_level: str = "INFO"
+
+
+class BadSettings(Exception):
+    """The environment does not hold what Chronos needs."""
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """The settings in an environment. BadSettings names each variable, what it should be and what came."""
+    names = {name: PREFIX + name.upper() for name in Settings.model_fields}
+    try:
+        return Settings.model_validate({name: environ[key] for name, key in names.items() if key in environ})
+    except ValidationError as error:
+        lines = (
+            f"{names[str(each['loc'][0])]}: {each['msg']} (got {each['input']!r})" for each in error.errors()
+        )
+        raise BadSettings("The settings do not do. " + " ".join(lines)) from error
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """This process's settings, read once when they are first needed."""
+    import os
+
+    return load(os.environ)

@@ -1,0 +1,1 @@
+"""One small module a Lambda: decode the event, hand it to the engine, encode the answer."""

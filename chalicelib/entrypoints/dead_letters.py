@@ -1,0 +1,29 @@
+"""The dead-letter Lambdas: they settle what the lanes' queues have given up."""
+
+from typing import Any
+
+from chalice.app import Blueprint
+
+from chalicelib.engine.dead_letters import bury
+from chalicelib.entrypoints.batches import deliveries, partial_failure
+from chalicelib.wiring import Wiring, wiring
+
+blueprint = Blueprint(__name__)
+
+
+def handle(event: dict[str, Any], parts: Wiring) -> dict[str, Any]:
+    """Settle one batch."""
+    batch = deliveries(event)
+    failed = bury(parts.engine, batch)
+    parts.engine.telemetry.info("Dead letters are settled.", messages=len(batch), again=len(failed))
+    return partial_failure(failed)
+
+
+@blueprint.lambda_function(name="fast_dlq")
+def fast_dlq(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    return handle(event, wiring())
+
+
+@blueprint.lambda_function(name="long_dlq")
+def long_dlq(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    return handle(event, wiring())

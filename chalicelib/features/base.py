@@ -1,0 +1,107 @@
+"""What a feature says about itself, its routes, and what a handler is given for one request. `http/` carries both."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.domain.errors import ChronosError
+from chalicelib.engine.core import Engine
+
+VERSION = "0.1.0"
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class NoQuery(BaseModel):
+    """A route without query parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoFields(BaseModel):
+    """A route whose body is left out, or an empty object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: whose data it is, and a name for the record."""
+
+    tenant: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`query` is an instance of the route's query model, `body` what its `parse` returned, `path` its parameters."""
+
+    principal: Principal
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Any = None
+    body: Any = None
+    if_match: str | None = None
+
+    @property
+    def tenant(self) -> str:
+        return self.principal.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`body` is a model, which becomes JSON, or text, sent as it is. A `Location` is given without the stage's name."""
+
+    body: BaseModel | str | None = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = JSON
+
+
+Handler = Callable[[Engine, Request], Response]
+Parse = Callable[[dict[str, Any]], Any]
+"""The decoded body to what the handler wants. Invalid if its values do not do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What a route accepts. `model` documents it, and checks it unless there is a `parse`."""
+
+    model: type[BaseModel] | None = None
+    parse: Parse | None = None
+    required: bool = True
+    media_types: tuple[str, ...] = (JSON,)
+    description: str = ""
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A success that a route may answer. `model` is None where there is no JSON."""
+
+    description: str
+    status: int = 200
+    model: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    content_type: str = JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation. `errors` are those that do not follow from the rest; `conditional`: If-Match; `public`: no key."""
+
+    method: Method
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    answers: tuple[Answer, ...]
+    description: str = ""
+    query: type[BaseModel] = NoQuery
+    body: Body | None = None
+    errors: tuple[type[ChronosError], ...] = ()
+    conditional: bool = False
+    public: bool = False

@@ -1,0 +1,1 @@
+"""Dead letters: runs that failed for good, kept to be looked at, done again, or purged."""

@@ -1,0 +1,90 @@
+"""Redriving and purging dead letters."""
+
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.ids import run_id
+from chalicelib.domain.job import Job
+from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.arm import trigger_timer
+from chalicelib.engine.core import Engine
+from chalicelib.engine.records import dead_letters, encode_run, run_key
+from chalicelib.engine.timers import encode_timer
+from chalicelib.features.inline import ring_if_near
+from chalicelib.features.jobs import service as jobs
+from chalicelib.features.paging import read_page
+from chalicelib.features.runs import service as runs
+from chalicelib.ports.table import Absent, ConditionFailed, Is, Put, Update
+
+_MARK = ("dead_pk", "dead_sk")
+
+
+def read(engine: Engine, tenant: str, identifier: str) -> Run:
+    """NotFound unless the run lies among the dead letters."""
+    run = runs.read(engine, tenant, identifier)
+    if not run.dead:
+        raise NotFound("There is no such dead letter.")
+    return run
+
+
+def listed(engine: Engine, tenant: str, *, limit: int, after: str | None) -> tuple[list[Run], str | None]:
+    """Latest occurrence first."""
+    fetch = runs.in_index(engine, tenant, "dead", dead_letters(tenant))
+    return read_page(fetch, lambda run: run.dead, limit, after)
+
+
+def redrive(engine: Engine, tenant: str, identifier: str) -> Run:
+    """A new run for the same occurrence. Conflict if the job is gone, or the dead run was redriven before."""
+    dead = runs.read(engine, tenant, identifier)
+    if dead.redriven_as:
+        raise Conflict(f"It was redriven before, as {dead.redriven_as}.")
+    if not dead.dead:
+        raise NotFound("There is no such dead letter.")
+    try:
+        job = jobs.read(engine, tenant, dead.job_id)
+    except NotFound:
+        raise Conflict("Its job is gone: there is nothing to do again.") from None
+    run = again(dead, job, now_ms=engine.clock.now_ms())
+    _commit(engine, dead, run, job)
+    return run
+
+
+def again(dead: Run, job: Job, *, now_ms: int) -> Run:
+    """The run that a redrive makes: its id follows from the dead one's, so that doubles are one. Pure."""
+    return Run(
+        id=run_id(dead.job_id, dead.nominal_ms, f"redrive:{dead.id}"),
+        tenant=dead.tenant,
+        job_id=dead.job_id,
+        status=RunStatus.PENDING,
+        trigger="redrive",
+        nominal_ms=dead.nominal_ms,
+        due_ms=now_ms,
+        schedule_revision=job.schedule_revision,
+        redrive_of=dead.id,
+    )
+
+
+def purge(engine: Engine, tenant: str, identifier: str) -> None:
+    """Takes the run off the dead letters; the run itself stays until it expires. NotFound if it is none."""
+    dead = read(engine, tenant, identifier)
+    try:
+        engine.db.runs.write(Update(run_key(tenant, dead.id), remove=_MARK, when=_is_dead(tenant)))
+    except ConditionFailed:
+        raise NotFound("There is no such dead letter.") from None
+
+
+def _commit(engine: Engine, dead: Run, run: Run, job: Job) -> None:
+    marked = Update(
+        run_key(dead.tenant, dead.id), {"redriven_as": run.id}, remove=_MARK, when=_is_dead(dead.tenant)
+    )
+    timer = trigger_timer(run, job.shard)
+    item = encode_run(run, expires_at=engine.settings.expires_at(run.due_ms))
+    try:
+        engine.db.transact(
+            ("runs", marked), ("runs", Put(item, Absent())), ("timers", Put(encode_timer(timer)))
+        )
+    except ConditionFailed:
+        raise Conflict("It was redriven or purged just now.") from None
+    ring_if_near(engine, timer)
+
+
+def _is_dead(tenant: str) -> Is:
+    return Is("dead_pk", dead_letters(tenant))

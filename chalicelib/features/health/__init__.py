@@ -1,0 +1,1 @@
+"""Health: whether the tables answer, and when the dispatcher was last alive."""

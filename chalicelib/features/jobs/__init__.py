@@ -1,0 +1,1 @@
+"""Jobs: define, list, change, pause, resume, trigger, and look ahead."""

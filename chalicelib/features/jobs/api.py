@@ -1,0 +1,248 @@
+"""The routes of jobs."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.job import Job, JobDefinition, JobStatus
+from chalicelib.engine.core import Engine
+from chalicelib.features.base import JSON, MERGE_PATCH, Answer, Body, NoFields, Request, Response, Route
+from chalicelib.features.conditional import etag
+from chalicelib.features.jobs import changes, service
+from chalicelib.features.jobs.definition import SHORT_TYPE, definition_of, patched
+from chalicelib.features.jobs.views import (
+    JobPage,
+    JobView,
+    SavedJob,
+    UpcomingList,
+    job_view,
+    saved_job,
+    upcoming,
+)
+from chalicelib.features.paging import List, PageQuery
+from chalicelib.features.runs.views import RunView, run_view
+
+
+class JobsQuery(PageQuery):
+    """The filters of the list of jobs."""
+
+    status: JobStatus | None = None
+    type: str | None = Field(None, min_length=1, max_length=64, description="Only jobs of this type.")
+
+
+class UpcomingQuery(BaseModel):
+    """How far to look ahead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    count: int = Field(10, ge=1, le=100)
+
+
+def create_job(engine: Engine, request: Request) -> Response:
+    job = service.create(engine, request.tenant, request.body)
+    return _saved(engine, job, 201, {"Location": f"/jobs/{job.id}"})
+
+
+def list_jobs(engine: Engine, request: Request) -> Response:
+    query: JobsQuery = request.query
+    pages = List(request.tenant, "jobs", "job", query)
+    jobs, last = service.listed(
+        engine,
+        request.tenant,
+        status=query.status,
+        type_=query.type,
+        limit=query.limit,
+        after=pages.after(query.cursor),
+    )
+    now_ms = engine.clock.now_ms()
+    items = [job_view(job, now_ms) for job in jobs]
+    return Response(JobPage.model_construct(items=items, next_cursor=pages.cursor(last)))
+
+
+def get_job(engine: Engine, request: Request) -> Response:
+    return _shown(engine, service.read(engine, request.tenant, request.path["job_id"]))
+
+
+def replace_job(engine: Engine, request: Request) -> Response:
+    definition: JobDefinition = request.body
+    return _saved(
+        engine, _changed(engine, request, lambda job, now_ms: changes.redefined(job, definition, now_ms))
+    )
+
+
+def patch_job(engine: Engine, request: Request) -> Response:
+    patch: dict[str, Any] = request.body
+
+    def change(job: Job, now_ms: int) -> Job:
+        return changes.redefined(job, patched(job.definition, patch), now_ms)
+
+    return _saved(engine, _changed(engine, request, change))
+
+
+def delete_job(engine: Engine, request: Request) -> Response:
+    service.delete(engine, request.tenant, request.path["job_id"], request.if_match)
+    return Response(status=204)
+
+
+def pause_job(engine: Engine, request: Request) -> Response:
+    return _shown(engine, _changed(engine, request, changes.paused))
+
+
+def resume_job(engine: Engine, request: Request) -> Response:
+    return _shown(engine, _changed(engine, request, changes.resumed))
+
+
+def trigger_job(engine: Engine, request: Request) -> Response:
+    run = service.trigger(engine, request.tenant, request.path["job_id"])
+    return Response(run_view(run), 202, {"Location": f"/runs/{run.id}"})
+
+
+def list_upcoming(engine: Engine, request: Request) -> Response:
+    job = service.read(engine, request.tenant, request.path["job_id"])
+    return Response(upcoming(job, engine.clock.now_ms(), request.query.count))
+
+
+def _changed(engine: Engine, request: Request, change: service.Change) -> Job:
+    return service.change(engine, request.tenant, request.path["job_id"], request.if_match, change)
+
+
+def _shown(engine: Engine, job: Job) -> Response:
+    return Response(job_view(job, engine.clock.now_ms()), headers={"ETag": etag(job.revision)})
+
+
+def _saved(engine: Engine, job: Job, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    view = saved_job(job, engine.clock.now_ms())
+    return Response(view, status, {"ETag": etag(job.revision), **(headers or {})})
+
+
+_HTTP_JOB = {
+    "name": "nightly report",
+    "type": "http",
+    "config": {"url": "https://example.com/reports", "method": "POST", "body": {"report": "daily"}},
+    "schedule": {"kind": "cron", "expression": "0 30 2 * * *", "timezone": "Europe/Berlin"},
+}
+_SHORT_JOB = {"schedule": "31 10-15 1 * * MON-FRI", "api": "https://example.com/hook", "type": SHORT_TYPE}
+_DEFINITION = Body(
+    model=JobDefinition,
+    parse=definition_of,
+    description=f"Or as in the earlier system: `schedule`, `api` and the type {SHORT_TYPE}, a POST to that URL.",
+    examples={"http": _HTTP_JOB, "short": _SHORT_JOB},
+)
+_PATCH = Body(
+    media_types=(MERGE_PATCH, JSON),
+    description="A merge patch (RFC 7396). A schedule of another kind, or the config of another type, starts afresh.",
+    examples={"rename": {"name": "weekly report"}, "reschedule": {"schedule": "0 9 * * MON"}},
+)
+_NOTHING = Body(model=NoFields, required=False)
+_SHOWN = (Answer(description="The job.", model=JobView, headers=("ETag",)),)
+_SAVED = (Answer(description="The job as it is now.", model=SavedJob, headers=("ETag",)),)
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/jobs",
+        handler=create_job,
+        summary="Create a job",
+        tag="jobs",
+        body=_DEFINITION,
+        answers=(
+            Answer(description="The new job.", status=201, model=SavedJob, headers=("ETag", "Location")),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/jobs",
+        handler=list_jobs,
+        summary="List jobs, the newest first",
+        tag="jobs",
+        query=JobsQuery,
+        answers=(Answer(description="A page of jobs.", model=JobPage),),
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{job_id}",
+        handler=get_job,
+        summary="Get a job",
+        tag="jobs",
+        answers=_SHOWN,
+    ),
+    Route(
+        method="PUT",
+        path="/jobs/{job_id}",
+        handler=replace_job,
+        summary="Replace a job's definition",
+        tag="jobs",
+        description="Another schedule takes effect at once, also for occurrences that were already dispatched.",
+        body=_DEFINITION,
+        answers=_SAVED,
+        errors=(Conflict,),
+        conditional=True,
+    ),
+    Route(
+        method="PATCH",
+        path="/jobs/{job_id}",
+        handler=patch_job,
+        summary="Change parts of a job's definition",
+        tag="jobs",
+        body=_PATCH,
+        answers=_SAVED,
+        errors=(Conflict,),
+        conditional=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/jobs/{job_id}",
+        handler=delete_job,
+        summary="Delete a job",
+        tag="jobs",
+        description="Its runs can still be read until they expire.",
+        answers=(Answer(description="It is gone.", status=204),),
+        errors=(Conflict,),
+        conditional=True,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job_id}/pause",
+        handler=pause_job,
+        summary="Pause a job",
+        tag="jobs",
+        description="No occurrence starts any more. A paused job stays as it is.",
+        body=_NOTHING,
+        answers=_SHOWN,
+        errors=(Conflict,),
+        conditional=True,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job_id}/resume",
+        handler=resume_job,
+        summary="Resume a paused job",
+        tag="jobs",
+        description="What it missed falls under the job's misfire rules. An active job stays as it is.",
+        body=_NOTHING,
+        answers=_SHOWN,
+        errors=(Conflict,),
+        conditional=True,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job_id}/trigger",
+        handler=trigger_job,
+        summary="Run a job now",
+        tag="jobs",
+        description="Beside its schedule, and also while it is paused.",
+        body=_NOTHING,
+        answers=(Answer(description="The run to come.", status=202, model=RunView, headers=("Location",)),),
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{job_id}/upcoming",
+        handler=list_upcoming,
+        summary="Look ahead at a job's occurrences",
+        tag="jobs",
+        query=UpcomingQuery,
+        answers=(Answer(description="The next occurrences.", model=UpcomingList),),
+        errors=(NotFound,),
+    ),
+)

@@ -1,0 +1,112 @@
+"""What clients send becomes a JobDefinition: in full, in the short form of the earlier system, or as a merge patch."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from chalicelib.domain.errors import FieldProblem, Invalid
+from chalicelib.domain.job import JobDefinition
+from chalicelib.executors import registry
+from chalicelib.features.validation import problems_of, refusal
+
+SHORT_TYPE = "ATLEAST_ONCE"
+_CONFIG = "/config"
+
+
+def definition_of(body: dict[str, Any]) -> JobDefinition:
+    """The definition in a body of either form. Invalid, with all that is wrong with it at once."""
+    if "api" in body:
+        return _from_short_form(body)
+    return _validated(body)
+
+
+def patched(definition: JobDefinition, patch: dict[str, Any]) -> JobDefinition:
+    """The definition with a merge patch (RFC 7396) applied.
+
+    A schedule of another kind, or the config of another type, starts afresh: its old fields would only be in the way.
+    """
+    before = definition.model_dump(mode="json", exclude_none=True)
+    schedule = patch.get("schedule")
+    if (
+        isinstance(schedule, dict)
+        and schedule.get("kind", definition.schedule.kind) != definition.schedule.kind
+    ):
+        before["schedule"] = None
+    if patch.get("type", definition.type) != definition.type:
+        before["config"] = None
+    return _validated(merged(before, patch))
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """RFC 7396: objects are merged, null removes, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+def _validated(body: dict[str, Any]) -> JobDefinition:
+    problems: list[FieldProblem] = []
+    definition = None
+    try:
+        definition = JobDefinition.model_validate(body)
+    except ValidationError as error:
+        problems += problems_of(error, body)
+    if isinstance(body.get("type"), str):
+        problems += _config_problems(body["type"], body.get("config", {}))
+    if problems or definition is None:
+        raise refusal(problems)
+    return definition
+
+
+def _config_problems(type_: str, config: Any) -> list[FieldProblem]:
+    """What the job's type has to say about its config."""
+    spec = registry.spec(type_)
+    if spec is None:
+        known = ", ".join(registry.types())
+        return [
+            FieldProblem("/type", f"There is no job type {type_[:64]!r}. Known are: {known}.", "unknown_type")
+        ]
+    if not isinstance(config, dict):
+        return []
+    try:
+        spec.config.model_validate(config)
+    except ValidationError as error:
+        return problems_of(error, config, _CONFIG)
+    return []
+
+
+def _from_short_form(body: dict[str, Any]) -> JobDefinition:
+    if body.get("type", SHORT_TYPE) != SHORT_TYPE:
+        raise Invalid.field("/type", f"With `api`, the type is {SHORT_TYPE}.", "unknown_type")
+    if "schedule" not in body:
+        raise Invalid.field("/schedule", "This field is required.", "required")
+    if "config" in body:
+        raise Invalid.field("/config", "Give either `api`, or a `type` and its `config`.", "unknown_field")
+    rest = {name: value for name, value in body.items() if name != "api"}
+    config = {"url": body["api"], "method": "POST"}
+    try:
+        return _validated({"name": _name_of(body["api"]), **rest, "type": "http", "config": config})
+    except Invalid as error:
+        raise refusal([_renamed(problem) for problem in error.problems]) from None
+
+
+def _renamed(problem: FieldProblem) -> FieldProblem:
+    pointer = "/api" if problem.pointer.startswith(_CONFIG) else problem.pointer
+    return FieldProblem(pointer, problem.message, problem.code)
+
+
+def _name_of(api: Any) -> str:
+    """Host and path: what a person would call the job."""
+    try:
+        parts = urlsplit(str(api))
+        name = f"{parts.hostname or ''}{parts.path}".strip().rstrip("/")
+    except ValueError:
+        name = ""
+    return name[:128].strip() or "job"

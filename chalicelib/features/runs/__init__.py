@@ -1,0 +1,1 @@
+"""Runs: what became of each occurrence."""

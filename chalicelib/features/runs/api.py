@@ -1,0 +1,99 @@
+"""The routes of runs, also under the earlier system's name for them, executions."""
+
+from dataclasses import replace
+
+from pydantic import Field, field_validator
+
+from chalicelib.domain.run import Run, RunStatus, Trigger
+from chalicelib.engine.core import Engine
+from chalicelib.features.base import Answer, Request, Response, Route
+from chalicelib.features.paging import List, PageQuery
+from chalicelib.features.runs import service
+from chalicelib.features.runs.views import RunPage, RunView, run_summary, run_view
+
+
+class RunsQuery(PageQuery):
+    """The filters of the lists of runs."""
+
+    status: str | None = Field(
+        None,
+        max_length=128,
+        description="Only these statuses, separated by commas.",
+        examples=["FAILED,TIMED_OUT"],
+    )
+    trigger: Trigger | None = None
+
+    @field_validator("status")
+    @classmethod
+    def _names_statuses(cls, status: str | None) -> str | None:
+        for name in (status or "").upper().split(",") if status is not None else ():
+            if name.strip() not in RunStatus.__members__:
+                raise ValueError(f"must be of {', '.join(RunStatus.__members__)}")
+        return status
+
+    def wants(self, run: Run) -> bool:
+        """Whether the run passes the filters."""
+        statuses = {name.strip() for name in (self.status or "").upper().split(",") if name}
+        return (not statuses or run.status.value in statuses) and self.trigger in (None, run.trigger)
+
+
+def list_runs_of_job(engine: Engine, request: Request) -> Response:
+    query: RunsQuery = request.query
+    job_id = request.path["job_id"]
+    pages = List(request.tenant, f"runs of {job_id}", "run", query)
+    after = pages.after(query.cursor)
+    runs, last = service.of_job(engine, request.tenant, job_id, query.wants, limit=query.limit, after=after)
+    return _page(runs, pages.cursor(last))
+
+
+def list_runs(engine: Engine, request: Request) -> Response:
+    query: RunsQuery = request.query
+    pages = List(request.tenant, "runs", "run", query)
+    after = pages.after(query.cursor)
+    runs, last = service.of_tenant(engine, request.tenant, query.wants, limit=query.limit, after=after)
+    return _page(runs, pages.cursor(last))
+
+
+def get_run(engine: Engine, request: Request) -> Response:
+    return Response(run_view(service.read(engine, request.tenant, request.path["run_id"])))
+
+
+def _page(runs: list[Run], cursor: str | None) -> Response:
+    return Response(RunPage.model_construct(items=[run_summary(run) for run in runs], next_cursor=cursor))
+
+
+_PAGE = (Answer(description="A page of runs.", model=RunPage),)
+_OF_JOB = Route(
+    method="GET",
+    path="/jobs/{job_id}/runs",
+    handler=list_runs_of_job,
+    summary="List a job's runs, the latest occurrence first",
+    tag="runs",
+    query=RunsQuery,
+    answers=_PAGE,
+)
+_ALL = Route(
+    method="GET",
+    path="/runs",
+    handler=list_runs,
+    summary="List all runs, the latest occurrence first",
+    tag="runs",
+    query=RunsQuery,
+    answers=_PAGE,
+)
+_EARLIER = "The earlier system's name for the same list."
+
+ROUTES = (
+    _OF_JOB,
+    _ALL,
+    Route(
+        method="GET",
+        path="/runs/{run_id}",
+        handler=get_run,
+        summary="Get a run with its attempts",
+        tag="runs",
+        answers=(Answer(description="The run.", model=RunView),),
+    ),
+    replace(_OF_JOB, path="/jobs/{job_id}/executions", description=_EARLIER),
+    replace(_ALL, path="/executions", description=_EARLIER),
+)

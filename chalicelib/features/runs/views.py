@@ -1,0 +1,122 @@
+"""Runs as clients see them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.run import Attempt, Run, RunStatus, SkipReason, Trigger
+from chalicelib.features.paging import Page
+
+_MOMENT: dict[str, Any] = {"format": "date-time"}
+
+
+class AttemptError(BaseModel):
+    """Why an attempt failed."""
+
+    model_config = ConfigDict(defer_build=True, extra="allow")
+
+    kind: str = Field(description="An error kind, as `retry_on` knows them.")
+    message: str
+    status: int | None = Field(None, description="The HTTP status of the answer, where there was one.")
+
+
+class AttemptView(BaseModel):
+    """One attempt of a run."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    number: int = Field(description="Counted from 1.")
+    started_at: str = Field(json_schema_extra=_MOMENT)
+    finished_at: str | None = Field(json_schema_extra=_MOMENT)
+    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost"]
+    error: AttemptError | None
+    result: dict[str, Any] | None
+
+
+class RunSummary(BaseModel):
+    """A run, without its attempts."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    id: str
+    job_id: str
+    status: RunStatus
+    trigger: Trigger
+    nominal_at: str = Field(
+        json_schema_extra=_MOMENT, description="The occurrence's own time, by which it is known."
+    )
+    scheduled_at: str = Field(json_schema_extra=_MOMENT, description="When it was to start: with its jitter.")
+    started_at: str | None = Field(json_schema_extra=_MOMENT, description="The start of the first attempt.")
+    finished_at: str | None = Field(json_schema_extra=_MOMENT)
+    attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
+    drift_ms: int | None = Field(description="How much later than `scheduled_at` the first attempt started.")
+    next_attempt_at: str | None = Field(json_schema_extra=_MOMENT, description="For a run that is RETRYING.")
+    skip_reason: SkipReason | None
+    redrive_of: str | None = Field(description="The dead run that this one does again.")
+    redriven_as: str | None = Field(description="The run that does this dead one again.")
+
+
+class RunView(RunSummary):
+    """A run with its attempts."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    attempts: list[AttemptView]
+
+
+class RunPage(Page):
+    """One page of runs, the latest occurrence first."""
+
+    items: list[RunSummary]
+
+
+def run_summary(run: Run) -> RunSummary:
+    return RunSummary.model_construct(**summary_fields(run))
+
+
+def run_view(run: Run) -> RunView:
+    return RunView.model_construct(**summary_fields(run), attempts=attempt_views(run))
+
+
+def summary_fields(run: Run) -> dict[str, Any]:
+    """The values of a RunSummary, by name."""
+    return {
+        "id": run.id,
+        "job_id": run.job_id,
+        "status": run.status,
+        "trigger": run.trigger,
+        "nominal_at": rfc3339(run.nominal_ms),
+        "scheduled_at": rfc3339(run.due_ms),
+        "started_at": _moment(run.first_started_ms),
+        "finished_at": _moment(run.finished_ms),
+        "attempt": run.attempt,
+        "drift_ms": run.drift_ms,
+        "next_attempt_at": _moment(run.retry_ms),
+        "skip_reason": run.skip_reason,
+        "redrive_of": run.redrive_of,
+        "redriven_as": run.redriven_as,
+    }
+
+
+def attempt_views(run: Run) -> list[AttemptView]:
+    """Those that ended, and the one under way."""
+    attempts = [attempt for attempt in run.attempts if attempt.outcome != "running"]
+    if run.status is RunStatus.RUNNING and run.started_ms is not None:
+        attempts.append(Attempt(run.attempt, run.started_ms, None, "running"))
+    return [_attempt_view(attempt) for attempt in attempts]
+
+
+def _attempt_view(attempt: Attempt) -> AttemptView:
+    return AttemptView.model_construct(
+        number=attempt.number,
+        started_at=rfc3339(attempt.started_ms),
+        finished_at=_moment(attempt.finished_ms),
+        outcome=attempt.outcome,
+        error=AttemptError.model_construct(**attempt.error) if attempt.error else None,
+        result=attempt.result,
+    )
+
+
+def _moment(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)

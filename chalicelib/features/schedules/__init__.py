@@ -1,0 +1,1 @@
+"""Schedules by themselves: try one before a job has it."""

@@ -1,0 +1,195 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the pydantic models. Pure."""
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from chalicelib.domain.errors import (
+    ChronosError,
+    Invalid,
+    Malformed,
+    NotFound,
+    PayloadTooLarge,
+    PreconditionFailed,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from chalicelib.executors import registry
+from chalicelib.executors.base import ExecutorSpec
+from chalicelib.features.base import VERSION, Answer, Body, Route
+from chalicelib.http.problems import PROBLEM_JSON, STATUS
+
+_Mode = Literal["validation", "serialization"]
+_SCHEMAS = "#/components/schemas/{model}"
+_HEADERS = {
+    "ETag": "The revision, in quotes.",
+    "Location": "Where the new thing is.",
+}
+
+
+class BadField(BaseModel):
+    """One field that does not do."""
+
+    pointer: str = Field(
+        description="RFC 6901, into the body; into the parameters where it begins with /query.",
+        examples=["/schedule/expression"],
+    )
+    message: str
+    code: str = Field(description="Stable.", examples=["required", "unknown_field", "cron_expression"])
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str = Field(examples=["urn:chronos:problem:invalid"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable; the end of `type`.", examples=["invalid"])
+    errors: list[BadField] = Field([], description="With 422: one entry a bad field.")
+    request_id: str = Field(description="Names the request in the logs.")
+
+
+def document(routes: Sequence[Route]) -> dict[str, Any]:
+    """The whole document."""
+    specs = [spec for type_ in registry.types() if (spec := registry.spec(type_))]
+    refs, schemas = _schemas(routes, specs)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Chronos",
+            "version": VERSION,
+            "summary": "Runs jobs at their moment, once, and can prove what happened to them.",
+            "description": _types_described(specs),
+        },
+        "servers": [{"url": "."}],
+        "security": [{"key": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {f"Problem{status}": _problem(status) for status in sorted(set(STATUS.values()))},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _types_described(specs: Iterable[ExecutorSpec]) -> str:
+    lines = [
+        f"- `{spec.type}`: {spec.description} `config` is the schema `{_config_name(spec)}`."
+        for spec in specs
+    ]
+    return "Job types:\n\n" + "\n".join(lines)
+
+
+def _config_name(spec: ExecutorSpec) -> str:
+    return f"{spec.type.title().replace('_', '')}Config"
+
+
+def _schemas(
+    routes: Sequence[Route], specs: Iterable[ExecutorSpec]
+) -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
+    """A reference for each model that a route names, and all the schemas."""
+    wanted: dict[tuple[type[BaseModel], _Mode], None] = {(Problem, "serialization"): None}
+    for route in routes:
+        wanted |= {(answer.model, "serialization"): None for answer in route.answers if answer.model}
+        if route.body and route.body.model:
+            wanted[route.body.model, "validation"] = None
+    refs, definitions = models_json_schema(list(wanted), ref_template=_SCHEMAS)
+    schemas: dict[str, Any] = definitions["$defs"]
+    for spec in specs:
+        schema = spec.config.model_json_schema(ref_template=_SCHEMAS)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[_config_name(spec)] = {**schema, "examples": [spec.example]} if spec.example else schema
+    return dict(refs), schemas
+
+
+def _operation(route: Route, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    parameters = _parameters(route)
+    return {
+        "operationId": _operation_id(route),
+        "summary": route.summary,
+        "tags": [route.tag],
+        **({"description": route.description} if route.description else {}),
+        **({"security": []} if route.public else {}),
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": _request_body(route.body, refs)} if route.body else {}),
+        "responses": {
+            **{str(answer.status): _answer(answer, refs) for answer in route.answers},
+            **_problems(route),
+        },
+    }
+
+
+def _operation_id(route: Route) -> str:
+    return (
+        f"{route.handler.__name__}_executions"
+        if route.path.endswith("executions")
+        else route.handler.__name__
+    )
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+    ]
+    for name, schema in route.query.model_json_schema().get("properties", {}).items():
+        plain = {key: value for key, value in schema.items() if key not in ("title", "description")}
+        told = {"description": schema["description"]} if "description" in schema else {}
+        found.append({"name": name, "in": "query", **told, "schema": plain})
+    if route.conditional:
+        told = {"description": "Only if the ETag is still this one."}
+        found.append({"name": "If-Match", "in": "header", **told, "schema": {"type": "string"}})
+    return found
+
+
+def _request_body(body: Body, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    schema = refs[body.model, "validation"] if body.model else {"type": "object"}
+    examples = {name: {"value": value} for name, value in body.examples.items()}
+    content = {"schema": schema, **({"examples": examples} if examples else {})}
+    return {
+        "required": body.required,
+        **({"description": body.description} if body.description else {}),
+        "content": dict.fromkeys(body.media_types, content),
+    }
+
+
+def _answer(answer: Answer, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    headers = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in answer.headers}
+    described: dict[str, Any] = {
+        "description": answer.description,
+        **({"headers": headers} if headers else {}),
+    }
+    if answer.model:
+        described["content"] = {answer.content_type: {"schema": refs[answer.model, "serialization"]}}
+    elif answer.status != 204:
+        described["content"] = {answer.content_type: {}}
+    return described
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    """A reference for each status with which the route may refuse, unless it answers with it anyway."""
+    errors: set[type[ChronosError]] = {*route.errors, Invalid}
+    if not route.public:
+        errors |= {Unauthorized, Unavailable}
+    if "{" in route.path:
+        errors.add(NotFound)
+    if route.body:
+        errors |= {Malformed, PayloadTooLarge, UnsupportedMediaType}
+    if route.conditional:
+        errors.add(PreconditionFailed)
+    statuses = {STATUS[error] for error in errors} - {answer.status for answer in route.answers}
+    return {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": _SCHEMAS.format(model="Problem")}
+    return {"description": HTTPStatus(status).phrase, "content": {PROBLEM_JSON: {"schema": schema}}}

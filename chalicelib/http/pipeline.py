@@ -1,0 +1,142 @@
+"""One pipeline for every request: route, principal, path, query, body, handler, response."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowed
+from chalicelib.engine.core import Engine
+from chalicelib.features.base import Body, Principal, Request, Response, Route
+from chalicelib.features.validation import checked, refusal
+from chalicelib.http.body import check_media_type, decode_object
+from chalicelib.http.principal import authenticate
+from chalicelib.http.problems import problem_of, unexpected
+
+_LOG = logging.getLogger("chronos.http")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What handlers and the pipeline work with. `api_key_sha256` empty: no key is asked for."""
+
+    engine: Engine
+    api_key_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it came. Header names are in lower case; `route` is the path's template."""
+
+    method: str
+    route: str
+    request_id: str
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Pipeline:
+    """Answers requests by a table of routes. `services` is asked at the first request, never at import."""
+
+    def __init__(self, routes: Iterable[Route], services: Callable[[], Services]) -> None:
+        self._services = services
+        self.table: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            self.table.setdefault(route.path, {})[route.method] = route
+
+    def allowed(self, path: str) -> str:
+        """The value of Allow for a path of the table."""
+        methods = set(self.table[path]) | {"OPTIONS"}
+        return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+    def answer(self, incoming: Incoming) -> Response:
+        """Never raises: what a handler does not expect is logged, and answered with 500."""
+        started = time.perf_counter()
+        try:
+            services = self._services()
+            response = self._answered(incoming, services)
+            services.engine.telemetry.info(
+                "A request was answered.",
+                method=incoming.method,
+                route=incoming.route,
+                status=response.status,
+                request_id=incoming.request_id,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
+        except Exception as surprise:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
+            _LOG.error(
+                "A request failed unexpectedly: %s", {"request_id": incoming.request_id, **_told(surprise)}
+            )
+            return unexpected(incoming.request_id)
+        return response
+
+    def _answered(self, incoming: Incoming, services: Services) -> Response:
+        if incoming.method == "OPTIONS":
+            return Response(status=204, headers={"Allow": self.allowed(incoming.route)})
+        try:
+            response = self._handled(incoming, services)
+        except ChronosError as error:
+            response = problem_of(error, incoming.request_id)
+            if isinstance(error, MethodNotAllowed):
+                response = replace(response, headers={"Allow": self.allowed(incoming.route)})
+        return replace(response, body=None) if incoming.method == "HEAD" else response
+
+    def _handled(self, incoming: Incoming, services: Services) -> Response:
+        route = self._route(incoming)
+        principal = _principal(route, incoming, services)
+        request = Request(
+            principal,
+            incoming.path,
+            _query(route, incoming.query),
+            _body(route.body, incoming) if route.body else None,
+            incoming.headers.get("if-match") if route.conditional else None,
+        )
+        return route.handler(services.engine, request)
+
+    def _route(self, incoming: Incoming) -> Route:
+        methods = self.table[incoming.route]
+        found = methods.get("GET" if incoming.method == "HEAD" else incoming.method)
+        if found is None:
+            raise MethodNotAllowed(
+                f"{incoming.method[:16]} is not offered here: {self.allowed(incoming.route)} are."
+            )
+        return found
+
+
+def _principal(route: Route, incoming: Incoming, services: Services) -> Principal:
+    if route.public:
+        return Principal("", "anonymous")
+    return authenticate(incoming.headers.get("authorization"), services.api_key_sha256)
+
+
+def _query(route: Route, query: Mapping[str, list[str]]) -> Any:
+    twice = [name for name, values in query.items() if len(values) > 1]
+    if twice:
+        raise refusal(
+            [FieldProblem(f"/query/{name}", "This may be given once only.", "repeated") for name in twice]
+        )
+    return checked(route.query, {name: values[-1] for name, values in query.items() if values}, "/query")
+
+
+def _body(accepted: Body, incoming: Incoming) -> Any:
+    if not incoming.body and not accepted.required:
+        return None
+    check_media_type(incoming.headers.get("content-type"), accepted.media_types)
+    value = decode_object(incoming.body)
+    if accepted.parse:
+        return accepted.parse(value)
+    return value if accepted.model is None else checked(accepted.model, value)
+
+
+def _told(surprise: Exception) -> dict[str, Any]:
+    """The class and the places, without the message, which may hold a secret, unless it is one of our own."""
+    ours = type(surprise).__module__.startswith("chalicelib.")
+    frames = traceback.extract_tb(surprise.__traceback__)
+    places = [
+        f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno}" for frame in frames[-8:]
+    ]
+    return {"error": type(surprise).__name__, "message": str(surprise) if ours else "", "at": places}

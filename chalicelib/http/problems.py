@@ -1,0 +1,73 @@
+"""Problem documents (RFC 9457), and the one table from errors to statuses."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from chalicelib.domain.errors import (
+    ChronosError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    PreconditionFailed,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from chalicelib.features.base import Response
+
+PROBLEM_JSON = "application/problem+json"
+STATUS: dict[type[ChronosError], int] = {
+    Malformed: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    Conflict: 409,
+    PreconditionFailed: 412,
+    PayloadTooLarge: 413,
+    UnsupportedMediaType: 415,
+    Invalid: 422,
+    TooManyRequests: 429,
+    Unavailable: 503,
+}
+_HEADERS: dict[type[ChronosError], dict[str, str]] = {
+    Unauthorized: {"WWW-Authenticate": 'Bearer realm="chronos"'},
+    Unavailable: {"Retry-After": "5"},
+}
+
+
+def problem_of(error: ChronosError, request_id: str) -> Response:
+    """What the error looks like to a client."""
+    more: dict[str, Any] = {}
+    if isinstance(error, Invalid):
+        more["errors"] = [
+            {"pointer": problem.pointer, "message": problem.message, "code": problem.code}
+            for problem in error.problems
+        ]
+    response = problem(STATUS[type(error)], error.code, error.message, request_id, **more)
+    return Response(response.body, response.status, _HEADERS.get(type(error), {}), PROBLEM_JSON)
+
+
+def problem(status: int, code: str, detail: str, request_id: str, **more: Any) -> Response:
+    """A problem document. `code` is stable; `type` is the same as a URI."""
+    document = {
+        "type": f"urn:chronos:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+        "request_id": request_id,
+    }
+    return Response(json.dumps(document, separators=(",", ":")), status, {}, PROBLEM_JSON)
+
+
+def unexpected(request_id: str) -> Response:
+    """A fault of ours. What it was is in the log, under the request's id."""
+    return problem(500, "internal_error", "Something went wrong here; the log knows more.", request_id)

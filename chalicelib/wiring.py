@@ -1,0 +1,86 @@
+"""The composition root: the only place that chooses adapters. Everything is made on first use, once a process."""
+
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from chalicelib.config import Settings, settings
+from chalicelib.engine.core import Engine, EngineSettings, Lane
+
+if TYPE_CHECKING:
+    from chalicelib.engine.work import Worker
+    from chalicelib.http.pipeline import Services
+
+FAN_WIDTH = 8
+"""Calls to AWS that a dispatcher or an api request may have under way at once."""
+WORKER_THREADS = 10
+"""As many as a batch has messages."""
+
+
+class Wiring:
+    """The parts of a running Chronos, on AWS."""
+
+    def __init__(self, config: Settings) -> None:
+        self.settings = config
+
+    @cached_property
+    def engine(self) -> Engine:
+        from chalicelib.aws.clients import client
+        from chalicelib.aws.clock import SystemClock, SystemIds
+        from chalicelib.aws.dynamodb import AwsDatabase
+        from chalicelib.aws.fan import ThreadedFan
+        from chalicelib.aws.sqs import SqsQueue
+        from chalicelib.aws.telemetry import LogTelemetry
+
+        config, clock, fan = self.settings, SystemClock(), ThreadedFan(FAN_WIDTH)
+        tables = {
+            "catalog": config.catalog_table,
+            "timers": config.timers_table,
+            "runs": config.runs_table,
+            "audit": config.audit_table,
+        }
+        sqs = client("sqs")
+        return Engine(
+            db=AwsDatabase(client("dynamodb"), tables, fan, clock.sleep),  # type: ignore[arg-type]
+            lanes={
+                "fast": SqsQueue(sqs, config.fast_queue_url, fan),
+                "long": SqsQueue(sqs, config.long_queue_url, fan),
+            },
+            clock=clock,
+            ids=SystemIds(),
+            telemetry=LogTelemetry("chronos", config.log_level),
+            settings=EngineSettings(
+                lead_ms=config.lead_ms, shards=config.shards, retention_days=config.retention_days
+            ),
+        )
+
+    @cached_property
+    def services(self) -> "Services":
+        """What the api works with."""
+        from chalicelib.http.pipeline import Services
+
+        return Services(self.engine, self.settings.api_key_sha256)
+
+    def worker(self, lane: Lane) -> "Worker":
+        """The worker of a lane."""
+        return self._workers[lane]
+
+    @cached_property
+    def _workers(self) -> dict[Lane, "Worker"]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from chalicelib.engine.work import Worker
+        from chalicelib.executors.attempt import attempts
+        from chalicelib.executors.base import ExecutorSettings
+
+        pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run")
+        execute = attempts(self.engine.clock, ExecutorSettings(allow_networks=self.settings.allow_networks))
+        return {
+            "fast": Worker(self.engine, "fast", execute, pool),
+            "long": Worker(self.engine, "long", execute, pool),
+        }
+
+
+@lru_cache(maxsize=1)
+def wiring() -> Wiring:
+    """This process's parts."""
+    return Wiring(settings())
