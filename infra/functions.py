@@ -1,0 +1,68 @@
+"""functions.yaml as values: each function's limits, and its policy with the outputs filled in."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from infra.paths import INFRA
+
+APP = "chronos"
+_NAME = re.compile(r"^\$\{(\w+)\}(.*)$")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Function:
+    """One Lambda. `timeout` in seconds, `memory` in MB; `statements` name outputs of resources.yaml as ${...}."""
+
+    name: str
+    chalice: str
+    resource: str
+    timeout: int
+    memory: int
+    statements: tuple[Json, ...]
+
+    def full_name(self, stage: str) -> str:
+        """The name Lambda knows it by; Chalice names the REST handler like the app itself."""
+        return f"{APP}-{stage}" if self.name == "api" else f"{APP}-{stage}-{self.chalice}"
+
+
+@cache
+def functions() -> tuple[Function, ...]:
+    """Every function, in the file's order."""
+    table = yaml.safe_load((INFRA / "functions.yaml").read_text())
+    return tuple(
+        Function(name, row["chalice"], row["resource"], row["timeout"], row["memory"], tuple(row["policy"]))
+        for name, row in table.items()
+    )
+
+
+def policy(function: Function, fill: Callable[[str, str], Any]) -> Json:
+    """The function's policy document; `fill(output, suffix)` gives the ARN (or an intrinsic) for `${output}suffix`."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": row["Action"],
+                "Resource": [fill(*_split(each)) for each in row["Resource"]],
+            }
+            for row in function.statements
+        ],
+    }
+
+
+def from_outputs(outputs: Mapping[str, str]) -> Callable[[str, str], str]:
+    """Fill policies with a deployed stack's outputs."""
+    return lambda output, suffix: outputs[output] + suffix
+
+
+def _split(resource: str) -> tuple[str, str]:
+    match = _NAME.match(resource)
+    if not match:
+        raise ValueError(f"functions.yaml: a resource must start with ${{Output}}, got {resource!r}")
+    return match[1], match[2]

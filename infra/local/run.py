@@ -1,0 +1,167 @@
+"""`make run` and `make reload`: package, emulator, stack, and an address to use; until Ctrl-C."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from infra import package
+from infra.bundle import local_architecture
+from infra.errors import Stop
+from infra.local import process, stack
+from infra.paths import CHRONOS, ROOT
+
+FOLDER = CHRONOS / "local"
+ENDPOINTS = CHRONOS / "endpoints.json"
+_HEALTHY_SECONDS = 40
+_WARM = 3
+_HELLO = """
+Chronos is up:   {api}          (description: {api}/openapi.json)
+A first job, every five seconds, and its runs:
+
+  curl -s {api}/jobs -H 'Content-Type: application/json' \\
+    -d '{{"name": "hello", "type": "dummy", "schedule": "*/5 * * * * *"}}'
+  curl -s {api}/runs
+
+AWS endpoint:    {aws}   (access key and secret: test; also in {endpoints})
+After a change:  make reload          Stop: Ctrl-C (the data stays in {folder})
+"""
+
+
+def run(port: int) -> None:
+    """Serve until SIGINT, SIGTERM, SIGHUP or the emulator's end."""
+    with _only_one():
+        stopping = _signals()
+        if not process.port_is_free(port):
+            raise Stop(
+                f"Port {port} is in use. Stop what listens there, or choose another: make run PORT={port + 1}"
+            )
+        _step("packaging the app")
+        package.package(stack.STAGE, local_architecture(), stack.PACKAGED)
+        _step(f"starting the AWS emulator on 127.0.0.1:{port}")
+        emulator = process.start(port, FOLDER)
+        try:
+            deployed = _deploy(emulator.url)
+            _greet(deployed, port)
+            threading.Thread(target=_warm, args=(emulator.url,), daemon=True).start()
+            _wait(emulator, stopping)
+        finally:
+            ENDPOINTS.unlink(missing_ok=True)
+            _step("stopping; saving the data")
+            emulator.stop()
+
+
+def reload() -> None:
+    """Package what changed and update the running stack; its data stays."""
+    if not ENDPOINTS.exists():
+        raise Stop("Nothing is running here: start it with `make run`, in another terminal.")
+    url = json.loads(ENDPOINTS.read_text())["aws"]
+    begun = time.monotonic()
+    _step("packaging the app")
+    package.package(stack.STAGE, local_architecture(), stack.PACKAGED)
+    deployed = _deploy(url)
+    _step(f"reloaded {deployed.api} in {time.monotonic() - begun:.1f} s")
+    _warm(url)
+
+
+def _deploy(url: str) -> stack.Deployed:
+    """Deploy unless the saved state already holds exactly this package at this address."""
+    mark, now = FOLDER / "deployed.json", (stack.PACKAGED / "fingerprint").read_text()
+    known: dict[str, Any] = json.loads(mark.read_text()) if mark.exists() else {}
+    deployed = stack.Deployed(f"{url}/api", url, known.get("outputs", {}))
+    if known.get("fingerprint") != now or known.get("url") != url or not _answers(deployed.api):
+        _step("deploying the stack")
+        deployed = stack.deploy(url, stack.PACKAGED)
+    _step("waiting until it is healthy")
+    _until_healthy(deployed.api)
+    mark.write_text(json.dumps({"fingerprint": now, "url": url, "outputs": dict(deployed.outputs)}))
+    return deployed
+
+
+def _greet(deployed: stack.Deployed, port: int) -> None:
+    endpoints = {
+        "api": deployed.api,
+        "aws": deployed.aws,
+        "openapi": f"{deployed.api}/openapi.json",
+        "region": stack.REGION,
+        "port": port,
+        "pid": os.getpid(),
+        "outputs": dict(deployed.outputs),
+    }
+    ENDPOINTS.write_text(json.dumps(endpoints, indent=1) + "\n")
+    names = {"endpoints": ENDPOINTS.relative_to(ROOT), "folder": FOLDER.relative_to(ROOT)}
+    print(_HELLO.format(api=deployed.api, aws=deployed.aws, **names), flush=True)
+
+
+def _wait(emulator: process.Emulator, stopping: threading.Event) -> None:
+    while not stopping.wait(0.5):
+        if emulator.process.poll() is not None:
+            raise Stop(
+                f"The emulator ended by itself (exit code {emulator.process.returncode}); see {emulator.log}"
+            )
+
+
+def _signals() -> threading.Event:
+    """An event that is set by a wish to stop; before the app is up, the wish ends whatever is under way."""
+    stopping = threading.Event()
+
+    def wished(*_: Any) -> None:
+        if stopping.is_set():
+            return
+        stopping.set()
+        if not ENDPOINTS.exists():
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, wished)
+    return stopping
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stop(
+                "`make run` is running already in this checkout: use it, `make reload` it, or stop it."
+            ) from None
+        ENDPOINTS.unlink(missing_ok=True)
+        yield
+
+
+def _until_healthy(api: str) -> None:
+    until = time.monotonic() + _HEALTHY_SECONDS
+    while not _answers(api):
+        if time.monotonic() > until:
+            raise Stop(f"{api}/health does not answer with 200; see {FOLDER / 'emulator.log'}")
+        time.sleep(0.2)
+
+
+def _answers(api: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=15) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _warm(url: str) -> None:
+    """Best effort, beside everything else: a cold worker would only make the first runs late."""
+    try:
+        stack.warm(url, _WARM)
+    except Exception as error:  # noqa: BLE001  # stopping in the middle of it is fine, whatever it raises
+        print(f"    (not warmed up: {error})", file=sys.stderr)
+
+
+def _step(what: str) -> None:
+    print(f"==> {what}", flush=True)

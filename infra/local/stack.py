@@ -1,0 +1,126 @@
+"""The packaged app on a running emulator: one stack, and what the emulator's CloudFormation leaves out."""
+
+import hashlib
+import json
+import urllib.request
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra import gateway, stacks
+from infra.functions import Json, functions
+from infra.package import CODE, TEMPLATE
+from infra.paths import CHRONOS
+from infra.project import API_STAGE
+
+PACKAGED = CHRONOS / "local" / "package"
+STAGE, REGION, BUCKET = "local", "us-east-1", "chronos-code"
+PARAMETERS = {
+    "Stage": STAGE,
+    "LeadMs": "1500",
+    "AllowNetworks": "127.0.0.0/8,::1/128",
+}
+
+
+GROUPS = 4
+CONCURRENCY = {"FastWorkerSource": 12, "LongWorkerSource": 4}
+"""Batches of a lane at once: each has a process of its own here, and a batch is held until its moment."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The stack as it stands. `api` is an address to give to people, `aws` the endpoint for any AWS client."""
+
+    api: str
+    aws: str
+    outputs: Mapping[str, str]
+
+
+def client(service: str, url: str, credentials: Mapping[str, str] | None = None) -> Any:
+    """A boto3 client for the emulator, as its root user or with what AssumeRole gave."""
+    import boto3
+
+    given = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
+    session = boto3.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given.get("SessionToken"), region_name=REGION
+    )
+    return session.client(service, endpoint_url=url)
+
+
+def deploy(
+    url: str, package: Path, parameters: Mapping[str, str] | None = None, *, stock: bool = False
+) -> Deployed:
+    """Create or update the stack from a package; `parameters` override PARAMETERS."""
+    code = _upload(url, (package / CODE).read_bytes(), ".zip")
+    template = located(json.loads((package / TEMPLATE).read_text()), {"Bucket": BUCKET, "Key": code})
+
+    def upload(content: bytes) -> str:
+        return f"{url}/{BUCKET}/{_upload(url, content, '.json')}"
+
+    cloudformation, chosen = client("cloudformation", url), {**PARAMETERS, **(parameters or {})}
+    outputs = stacks.put(
+        cloudformation, stacks.name_of(STAGE), template, chosen, poll_seconds=0.2, upload=upload
+    )
+    _expire(client("dynamodb", url), outputs)
+    gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE)
+    deployed = Deployed(_address(url, outputs, stock=stock), url, outputs)
+    if not stock:
+        save(url)
+    return deployed
+
+
+def warm(url: str, workers: int) -> None:
+    """Tick once for every shard, and start processes of the fast lane's worker by empty batches at the same time."""
+    lambdas = client("lambda", url)
+    names = {function.name: function.full_name(STAGE) for function in functions()}
+
+    def batch(_: int) -> None:
+        lambdas.invoke(FunctionName=names["fast_worker"], Payload=json.dumps({"Records": []}))
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(batch, range(workers)))
+    for group in range(GROUPS):
+        lambdas.invoke(
+            FunctionName=names["dispatcher"], Payload=json.dumps({"group": group, "groups": GROUPS})
+        )
+
+
+def save(url: str) -> None:
+    """Have the launcher write all state to disk now."""
+    with urllib.request.urlopen(f"{url}/_chronos/save", timeout=30):
+        pass
+
+
+def located(template: Json, code: Mapping[str, str]) -> Json:
+    """The template with the functions' code in S3, as `aws cloudformation package` puts it, sized for one machine."""
+    for name, limit in CONCURRENCY.items():
+        template["Resources"][name]["Properties"]["ScalingConfig"] = {"MaximumConcurrency": limit}
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = dict(code)
+    return template
+
+
+def _upload(url: str, content: bytes, suffix: str) -> str:
+    """Store the content in the emulator's S3 under its digest; the key."""
+    key = hashlib.sha256(content).hexdigest() + suffix
+    s3 = client("s3", url)
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+    return key
+
+
+def _expire(dynamodb: Any, outputs: Mapping[str, str]) -> None:
+    """TTL, which the emulator's CloudFormation ignores."""
+    for name in ("Catalog", "Timers", "Runs", "Audit"):
+        table = outputs[f"Chronos{name}Table"]
+        status = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
+        if status == "DISABLED":
+            specification = {"Enabled": True, "AttributeName": "expires_at"}
+            dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+
+
+def _address(url: str, outputs: Mapping[str, str], *, stock: bool) -> str:
+    return f"{url}/_aws/execute-api/{outputs['RestAPIId']}/{API_STAGE}" if stock else f"{url}/{API_STAGE}"

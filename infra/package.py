@@ -1,0 +1,80 @@
+"""`make package`: the one CloudFormation template and its code zip, by `chalice package` with our merge template."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from infra import checks
+from infra.bundle import bundle
+from infra.errors import Stop
+from infra.paths import BUILD, CHRONOS, PACKAGE, ROOT
+from infra.project import scratch
+from infra.template import merge_template
+
+TEMPLATE, CODE = "template.json", "deployment.zip"
+_SOURCES = ("app.py", "requirements.txt", "chalicelib", "infra")
+_SUFFIXES = {".py", ".yaml", ".txt", ".json"}
+
+
+def fingerprint(stage: str, architecture: str) -> str:
+    """A digest of everything that the package is made of."""
+    digest = hashlib.sha256(f"{stage} {architecture} {sys.version}".encode())
+    for name in _SOURCES:
+        top = ROOT / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and (path.suffix in _SUFFIXES or "__pycache__" not in path.parts):
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def package(stage: str, architecture: str = "x86_64", out: Path = PACKAGE) -> bool:
+    """Write template.json and deployment.zip into `out`; False if they are those of the same sources already."""
+    mark, now = out / "fingerprint", fingerprint(stage, architecture)
+    if mark.exists() and mark.read_text() == now:
+        return False
+    if not (ROOT / "app.py").exists():
+        raise Stop("There is no app.py to package; run this from a complete checkout.")
+    project = scratch(stage, architecture)
+    bundle(project, architecture)
+    merge = BUILD / f"merge-{stage}.json"
+    merge.write_text(json.dumps(merge_template(stage)))
+    _chalice(project, stage, merge, BUILD / f"out-{stage}")
+    _publish(BUILD / f"out-{stage}", out)
+    mark.write_text(now)
+    return True
+
+
+def _chalice(project: Path, stage: str, merge: Path, out: Path) -> None:
+    command = [sys.executable, "-c", "from chalice.cli import main; main()", "--project-dir", str(project)]
+    command += ["package", "--stage", stage, "--merge-template", str(merge), str(out)]
+    env = {**os.environ, "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1")}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Stop(f"chalice package failed:\n{done.stdout}{done.stderr}")
+
+
+def _publish(built: Path, out: Path) -> None:
+    """Both files into `out`, the template minified: CloudFormation takes 1 MB."""
+    template = json.loads((built / "sam.json").read_text())
+    text = json.dumps(template, separators=(",", ":"))
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / TEMPLATE).write_text(text)
+    shutil.copy(built / CODE, out / CODE)
+
+
+def main(stage: str) -> None:
+    """Package and say what came of it."""
+    made = package(stage)
+    code = PACKAGE / CODE
+    with zipfile.ZipFile(code) as archive:
+        unzipped = sum(each.file_size for each in archive.infolist())
+    where = PACKAGE.relative_to(CHRONOS.parent)
+    size = f"{code.stat().st_size / 1e6:.1f} MB zipped, {unzipped / 1e6:.1f} MB unzipped"
+    print(f"{where}/{TEMPLATE} ({(PACKAGE / TEMPLATE).stat().st_size / 1e3:.0f} kB), {where}/{CODE} ({size})")
+    print("up to date" if not made else f"packaged; checked by `make check` ({len(checks.CHECKS)} checks)")

@@ -1,0 +1,90 @@
+"""resources.yaml as a template: by itself for `make deploy`, and merged into Chalice's own for `make package`."""
+
+import re
+from typing import Any
+
+import yaml
+
+from infra import gateway
+from infra.functions import APP, Function, Json, functions, policy
+from infra.paths import INFRA
+
+DISPOSABLE = ("dev", "local", "test", "ci", "pr")
+"""Stages (or what a stage's name starts with, before a dash) whose tables go when the stack goes."""
+THROTTLE = {"ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}
+"""Requests a second and at once, for the whole stage."""
+
+
+def infra_template(stage: str) -> Json:
+    """The stack of everything but functions and API."""
+    template: Json = yaml.safe_load((INFRA / "resources.yaml").read_text())
+    if stage.partition("-")[0] in DISPOSABLE:
+        for resource in template["Resources"].values():
+            resource.update(
+                {key: "Delete" for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in resource}
+            )
+    return template
+
+
+def environment(outputs: dict[str, Any]) -> Json:
+    """The functions' environment among the outputs: ChronosFastQueueUrl -> CHRONOS_FAST_QUEUE_URL."""
+    return {
+        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper(): value
+        for name, value in outputs.items()
+        if name.startswith(("Chronos", "Powertools"))
+    }
+
+
+def merge_template(stage: str) -> Json:
+    """What `chalice package --merge-template` adds and overrides. The functions are known: nothing is conditional."""
+    template = infra_template(stage)
+    arns = {function.resource + "Arn": function.resource for function in functions()}
+    resources: Json = _inline(template["Resources"], arns)
+    for resource in resources.values():
+        resource.pop("Condition", None)
+    values = {name: output["Value"] for name, output in template["Outputs"].items()}
+    for function in functions():
+        resources[function.resource] = _function(function, environment(values))
+    resources["RestAPI"] = {"Properties": _api()}
+    return {
+        "Description": template["Description"],
+        "Parameters": {name: value for name, value in template["Parameters"].items() if name not in arns},
+        "Resources": resources,
+        "Outputs": template["Outputs"],
+    }
+
+
+def package_policy(function: Function, stage: str) -> Json:
+    """The function's policy in terms of the one stack's resources."""
+    outputs = infra_template(stage)["Outputs"]
+
+    def fill(output: str, suffix: str) -> Any:
+        value = outputs[output]["Value"]
+        attribute = ".".join(value["Fn::GetAtt"])
+        return {"Fn::Sub": f"${{{attribute}}}{suffix}"} if suffix else value
+
+    return policy(function, fill)
+
+
+def _function(function: Function, variables: Json) -> Json:
+    name = function.full_name("${Stage}")
+    return {"Properties": {"FunctionName": {"Fn::Sub": name}, "Environment": {"Variables": variables}}}
+
+
+def _api() -> Json:
+    return {
+        "Name": {"Fn::Sub": APP + "-${Stage}"},
+        "DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.swagger()},
+        "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **THROTTLE}],
+    }
+
+
+def _inline(value: Any, arns: dict[str, str]) -> Any:
+    """The same with {"Ref": "<Function>Arn"} replaced by the function's own ARN."""
+    if isinstance(value, list):
+        return [_inline(each, arns) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Ref"} and value["Ref"] in arns:
+        return {"Fn::GetAtt": [arns[value["Ref"]], "Arn"]}
+    return {key: _inline(each, arns) for key, each in value.items()}
