@@ -9,9 +9,9 @@ from bench.jobs import NOON, jobs
 from bench.stub import StubAws, stubbed_engine, unstub
 from chalicelib.aws.clock import SystemClock
 from chalicelib.domain.ids import run_id
-from chalicelib.engine.message import RunMessage
+from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.records import encode_job
-from chalicelib.engine.work import Delivery, Worker
+from chalicelib.engine.work import Worker
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
 from chalicelib.wiring import WORKER_THREADS

@@ -3,10 +3,10 @@
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from chalicelib.config import Settings, settings
 from chalicelib.engine.core import Engine, EngineSettings, Lane
 
 if TYPE_CHECKING:
+    from chalicelib.config import Settings
     from chalicelib.engine.work import Worker
     from chalicelib.http.pipeline import Services
 
@@ -19,7 +19,7 @@ WORKER_THREADS = 10
 class Wiring:
     """The parts of a running Chronos, on AWS."""
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: "Settings") -> None:
         self.settings = config
 
     @cached_property
@@ -83,4 +83,6 @@ class Wiring:
 @lru_cache(maxsize=1)
 def wiring() -> Wiring:
     """This process's parts."""
+    from chalicelib.config import settings
+
     return Wiring(settings())

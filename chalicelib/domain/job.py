@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from chalicelib.domain.model import Value
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.schedule import ManualSchedule, Schedule
 
@@ -16,10 +17,8 @@ TagKey = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r
 TagValue = Annotated[str, StringConstraints(max_length=256)]
 
 
-class Misfire(BaseModel):
+class Misfire(Value):
     """What becomes of occurrences that the dispatcher sees more than `grace_seconds` late."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     policy: Literal["fire_once", "fire_all", "skip"] = "fire_once"
     grace_seconds: int = Field(60, ge=1, le=86_400)
@@ -27,18 +26,14 @@ class Misfire(BaseModel):
     limit: int = Field(100, ge=1, le=1_000, description="With fire_all: at most this many, the latest ones.")
 
 
-class Concurrency(BaseModel):
+class Concurrency(Value):
     """How runs of one job may overlap. Only `allow` so far: they start whether others are active or not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     policy: Literal["allow"] = "allow"
 
 
-class JobDefinition(BaseModel):
+class JobDefinition(Value):
     """What the owner of a job decides."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
     description: Annotated[str, StringConstraints(max_length=1024)] = ""
@@ -47,15 +42,15 @@ class JobDefinition(BaseModel):
         default_factory=dict, description="What the job's type needs: see its schema."
     )
     schedule: Schedule = Field(default_factory=lambda: ManualSchedule(kind="manual"))
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = Field(default_factory=RetryPolicy)
     timeout_seconds: float = Field(
         30, ge=0.1, le=MAX_TIMEOUT_SECONDS, description="For one attempt, all of it."
     )
     precision: Literal["exact", "relaxed"] = Field(
         "exact", description="`relaxed` starts up to about a second late, and costs less."
     )
-    concurrency: Concurrency = Concurrency()
-    misfire: Misfire = Misfire()
+    concurrency: Concurrency = Field(default_factory=Concurrency)
+    misfire: Misfire = Field(default_factory=Misfire)
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=50)
 
 

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from chalicelib.domain.model import Value
 from chalicelib.domain.outcome import Failed
 
 ErrorKind = Literal[
@@ -27,10 +28,8 @@ _TEMPORARY_4XX = (408, 425, 429)
 _NEVER = ("http_4xx", "forbidden_target")
 
 
-class RetryPolicy(BaseModel):
+class RetryPolicy(Value):
     """At most `max_attempts` in all; delays in seconds. An attempt's delay counts from the end of the one before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_attempts: int = Field(3, ge=1, le=100)
     strategy: Literal["fixed", "exponential", "none"] = "exponential"

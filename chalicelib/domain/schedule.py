@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,6 +23,7 @@ from chalicelib.domain.cron_fields import MAX_LENGTH, CronError
 from chalicelib.domain.durations import duration_ms
 from chalicelib.domain.instants import epoch_ms, rfc3339
 from chalicelib.domain.local_time import DstRule
+from chalicelib.domain.model import Value
 from chalicelib.domain.zones import check_zone
 
 MAX_RUNS = 10_000
@@ -83,10 +83,8 @@ def _every(value: object) -> int | float | str:
     return value
 
 
-class _Bounded(BaseModel):
+class _Bounded(Value):
     """What all kinds have in common. Bounds and `max_runs` count occurrences by their nominal time."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     start_at: Moment | None = Field(None, description="No occurrence before this.")
     end_at: Moment | None = Field(None, description="No occurrence at or after this.")

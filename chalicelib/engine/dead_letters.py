@@ -7,11 +7,10 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
 from chalicelib.engine.core import Engine
-from chalicelib.engine.message import BadMessage, RunMessage, decode
+from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_run, job_key, run_key
 from chalicelib.engine.settle import lost
 from chalicelib.engine.start import refusal
-from chalicelib.engine.work import Delivery
 from chalicelib.ports.table import Absent, ConditionFailed, Put, Write
 
 

@@ -41,6 +41,14 @@ class RunMessage:
         return json.dumps(fields, separators=(",", ":"))
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the event source hands it over."""
+
+    id: str
+    body: str
+
+
 def decode(body: str) -> RunMessage:
     """BadMessage if it is none, or of a later version."""
     try:

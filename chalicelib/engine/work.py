@@ -11,7 +11,7 @@ from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run
 from chalicelib.engine.conclude import Concluder, Ended
 from chalicelib.engine.core import Engine, Lane, lane_of
-from chalicelib.engine.message import BadMessage, RunMessage, decode
+from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.ring import ring_all
@@ -25,14 +25,6 @@ LINGER_SECONDS = 0.002
 
 Execute = Callable[[Job, Run, float], Outcome]
 """Carries out one attempt, at most until the deadline (monotonic seconds). It never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message as the event source hands it over."""
-
-    id: str
-    body: str
 
 
 class Worker:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.engine.work import Delivery
+from chalicelib.engine.message import Delivery
 from chalicelib.ports.clock import Clock
 
 RESERVE_SECONDS = 2.0

@@ -4,7 +4,6 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.engine.dead_letters import bury
 from chalicelib.entrypoints.batches import deliveries, partial_failure
 from chalicelib.wiring import Wiring, wiring
 
@@ -13,6 +12,8 @@ blueprint = Blueprint(__name__)
 
 def handle(event: dict[str, Any], parts: Wiring) -> dict[str, Any]:
     """Settle one batch."""
+    from chalicelib.engine.dead_letters import bury
+
     batch = deliveries(event)
     failed = bury(parts.engine, batch)
     parts.engine.telemetry.info("Dead letters are settled.", messages=len(batch), again=len(failed))

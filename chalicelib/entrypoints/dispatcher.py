@@ -4,7 +4,6 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.engine.tick import tick
 from chalicelib.entrypoints.batches import deadline_of
 from chalicelib.wiring import Wiring, wiring
 
@@ -13,6 +12,8 @@ blueprint = Blueprint(__name__)
 
 def handle(event: dict[str, Any], context: Any, parts: Wiring) -> dict[str, Any]:
     """One tick. The event is {"group": i, "groups": n}: the shards whose number is i modulo n."""
+    from chalicelib.engine.tick import tick
+
     group, groups = int(event.get("group", 0)), max(1, int(event.get("groups", 1)))
     engine = parts.engine
     shards = range(group % groups, engine.settings.shards, groups)

@@ -19,13 +19,13 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class NoQuery(BaseModel):
     """A route without query parameters."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class NoFields(BaseModel):
     """A route whose body is left out, or an empty object."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
-from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.timers import Timer
 
 
@@ -10,6 +9,8 @@ def ring_if_near(engine: Engine, timer: Timer | None) -> None:
     """The commit stands whatever happens here: a timer that could not be rung is left to the dispatcher."""
     if timer is None or timer.due_ms >= engine.clock.now_ms() + engine.settings.horizon_ms:
         return
+    from chalicelib.engine.dispatch import dispatch
+
     try:
         dispatch(engine, [timer])
     except Unavailable as error:

@@ -24,7 +24,7 @@ Fetch = Callable[[str | None, int], tuple[list[tuple[str, T | None]], bool]]
 class PageQuery(BaseModel):
     """What every list takes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     limit: int = Field(50, ge=1, le=100, description="How many items at most.")
     cursor: str | None = Field(

@@ -12,10 +12,11 @@ from chalicelib.engine.arm import first_timer
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.dead_letters import bury
 from chalicelib.engine.dispatch import dispatch
+from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import decode_run, encode_job, run_key, run_partitions
 from chalicelib.engine.tick import tick
 from chalicelib.engine.timers import Timer, decode_timer, encode_timer, partition
-from chalicelib.engine.work import Delivery, Worker
+from chalicelib.engine.work import Worker
 from chalicelib.ports.table import Item, Put, Update, Write
 from tests.support.memory import (
     FakeClock,

@@ -34,7 +34,7 @@ class JobsQuery(PageQuery):
 class UpcomingQuery(BaseModel):
     """How far to look ahead."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     count: int = Field(10, ge=1, le=100)
 

@@ -6,8 +6,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.run import RunStatus
 from chalicelib.engine.arm import first_timer
+from chalicelib.engine.message import Delivery
 from chalicelib.engine.timers import JobTimer, RunTimer, encode_timer
-from chalicelib.engine.work import Delivery
 from chalicelib.ports.table import Put
 from tests.support.world import NOON, World
 
