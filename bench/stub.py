@@ -92,7 +92,7 @@ def stubbed_engine(stub: StubAws, clock: Clock, *, shards: int = 64) -> Engine:
     url = "https://sqs.us-east-1.amazonaws.com/000000000000/bench"
     return Engine(
         db=AwsDatabase(dynamodb, TABLES, fan, clock.sleep),  # type: ignore[arg-type]
-        lanes={"fast": SqsQueue(sqs, url, fan), "long": SqsQueue(sqs, url, fan)},
+        lanes={"fast": SqsQueue(sqs, url, fan, clock.sleep), "long": SqsQueue(sqs, url, fan, clock.sleep)},
         clock=clock,
         ids=SystemIds(),
         telemetry=Silence(),

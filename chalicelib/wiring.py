@@ -42,8 +42,8 @@ class Wiring:
         return Engine(
             db=AwsDatabase(client("dynamodb"), tables, fan, clock.sleep),  # type: ignore[arg-type]
             lanes={
-                "fast": SqsQueue(sqs, config.fast_queue_url, fan),
-                "long": SqsQueue(sqs, config.long_queue_url, fan),
+                "fast": SqsQueue(sqs, config.fast_queue_url, fan, clock.sleep),
+                "long": SqsQueue(sqs, config.long_queue_url, fan, clock.sleep),
             },
             clock=clock,
             ids=SystemIds(),

@@ -1,19 +1,17 @@
 """The four tables on DynamoDB."""
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from chalicelib.aws.backoff import tries, while_contended
 from chalicelib.aws.expressions import Expression, decode, encode, encode_key, from_wire, statement, to_wire
 from chalicelib.aws.fan import Fan
-from chalicelib.aws.faults import PASSING, translated
+from chalicelib.aws.faults import PASSING, reasons, refusal, translated
 from chalicelib.domain.errors import Unavailable
 from chalicelib.ports.table import ConditionFailed, Delete, Item, Key, Page, Put, TableName, Update, Write
 
 GET_BATCH, WRITE_BATCH, STATEMENT_BATCH = 100, 25, 25
-TRIES = 5
-"""How often the refused part of a batch is sent again, after pauses that double from 50 ms with full jitter."""
 INDEX_KEYS = {"lists": ("lpk", "lsk"), "by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
 
 
@@ -98,8 +96,8 @@ class AwsTable:
                 arguments["UpdateExpression"] = expression.update(write)
             case Delete(key):
                 call, target = self._client.delete_item, {"Key": encode_key(key)}
-        with translated("DynamoDB"):
-            answer = self._conditional(call, {**arguments, **target, **expression.arguments()})
+        arguments |= {**target, **expression.arguments()}
+        answer = while_contended(lambda: _conditional(call, arguments), self._sleep)
         return dict(write.item) if isinstance(write, Put) else decode(answer.get("Attributes", {}))
 
     def write_each(self, writes: Sequence[Write]) -> list[bool]:
@@ -124,22 +122,10 @@ class AwsTable:
             return False
         return True
 
-    def _conditional(self, call: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        from botocore.exceptions import ClientError
-
-        try:
-            answer: dict[str, Any] = call(**arguments)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-                raise
-            existing = error.response.get("Item")
-            raise ConditionFailed(decode(existing) if existing else None) from error
-        return answer
-
     def _get_batch(self, keys: Sequence[Key]) -> list[Item]:
         wanted = [encode_key(key) for key in keys]
         found: list[Item] = []
-        for pause in _pauses():
+        for _ in tries(self._sleep):
             with translated("DynamoDB"):
                 answer = self._client.batch_get_item(
                     RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}}
@@ -148,7 +134,6 @@ class AwsTable:
             wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if not wanted:
                 return found
-            self._sleep(pause)
         raise Unavailable("DynamoDB refused a part of a batch of reads again and again.")
 
     def _write_batches(self, requests: Sequence[Mapping[str, Any]]) -> None:
@@ -156,34 +141,24 @@ class AwsTable:
 
     def _write_batch(self, requests: Sequence[Mapping[str, Any]]) -> None:
         rest: Sequence[Mapping[str, Any]] = requests
-        for pause in _pauses():
+        for _ in tries(self._sleep):
             with translated("DynamoDB"):
                 answer = self._client.batch_write_item(RequestItems={self.name: rest})
             rest = answer.get("UnprocessedItems", {}).get(self.name, ())
             if not rest:
                 return
-            self._sleep(pause)
         raise Unavailable("DynamoDB refused a part of a batch of writes again and again.")
 
     def _run_statements(self, writes: Sequence[Put | Update]) -> list[bool]:
-        held = [False] * len(writes)
-        todo = list(range(len(writes)))
-        for pause in _pauses():
+        held: dict[int, bool | None] = dict.fromkeys(range(len(writes)))
+        for _ in tries(self._sleep):
+            todo = [number for number, known in held.items() if known is None]
             statements = [statement(self.name, writes[number]) for number in todo]
             with translated("DynamoDB"):
                 answers = self._client.batch_execute_statement(Statements=statements)["Responses"]
-            again = []
-            for number, answer in zip(todo, answers, strict=True):
-                code = answer.get("Error", {}).get("Code")
-                held[number] = code is None
-                if code in PASSING:
-                    again.append(number)
-                elif code not in (None, "DuplicateItem", "ConditionalCheckFailed"):
-                    raise Unavailable(f"DynamoDB refused a statement: {code}.")
-            if not again:
-                return held
-            todo = again
-            self._sleep(pause)
+            held.update(zip(todo, map(_held, answers), strict=True))
+            if None not in held.values():
+                return [known is True for known in held.values()]
         raise Unavailable("DynamoDB refused a part of a batch of statements again and again.")
 
 
@@ -193,25 +168,45 @@ class AwsDatabase:
     def __init__(
         self, client: Any, names: Mapping[TableName, str], fan: Fan, sleep: Callable[[float], None]
     ) -> None:
-        self._client, self._names = client, dict(names)
+        self._client, self._names, self._sleep = client, dict(names), sleep
         self.catalog, self.timers, self.runs, self.audit = (
             AwsTable(client, names[name], fan, sleep) for name in ("catalog", "timers", "runs", "audit")
         )
 
     def transact(self, *writes: tuple[TableName, Write]) -> None:
-        from botocore.exceptions import ClientError
-
         items = [_transact_item(self._names[name], write) for name, write in writes]
+        arguments = {"TransactItems": items}
+        while_contended(lambda: _conditional(self._client.transact_write_items, arguments), self._sleep)
+
+
+def _conditional(call: Callable[..., dict[str, Any]], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The call's answer. ConditionFailed if a condition of it does not hold, whatever else is wrong."""
+    from botocore.exceptions import ClientError
+
+    with translated("DynamoDB"):
         try:
-            with translated("DynamoDB"):
-                self._client.transact_write_items(TransactItems=items)
+            return call(**arguments)
         except ClientError as error:
-            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-            if "ConditionalCheckFailed" in reasons:
-                raise ConditionFailed from error
-            if reasons & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
-                raise Unavailable("DynamoDB cancelled a transaction for now.") from error
-            raise
+            refused = [each for each in reasons(error.response) if each["Code"] == "ConditionalCheckFailed"]
+            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                refused.append(error.response)
+            if not refused:
+                raise
+            existing = refused[0].get("Item")
+            raise ConditionFailed(decode(existing) if existing else None) from error
+
+
+def _held(answer: Mapping[str, Any]) -> bool | None:
+    """Whether a statement's condition held; None if it is to be sent again. Refused if it cannot be carried out."""
+    error = answer.get("Error")
+    if error is None:
+        return True
+    code = error.get("Code", "")
+    if code in ("DuplicateItem", "ConditionalCheckFailed"):
+        return False
+    if code in PASSING:
+        return None
+    raise refusal("DynamoDB", [code], error.get("Message", ""))
 
 
 def _transact_item(table: str, write: Write) -> dict[str, Any]:
@@ -219,6 +214,7 @@ def _transact_item(table: str, write: Write) -> dict[str, Any]:
     body: dict[str, Any] = {"TableName": table}
     if write.when is not None:
         body["ConditionExpression"] = expression.condition(write.when)
+        body["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     match write:
         case Put(item):
             operation, body["Item"] = "Put", encode(item)
@@ -246,8 +242,3 @@ def _sort_range(pk: str, low: str, high: str) -> dict[str, Any]:
 def _chunks(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
     rest = iter(items)
     return iter(lambda: list(islice(rest, size)), [])
-
-
-def _pauses() -> Iterable[float]:
-    """Seconds before the next try; full jitter on 50, 100, 200, 400, 800 ms."""
-    return (random.random() * 0.05 * 2**turn for turn in range(TRIES))  # noqa: S311 - spreads retries

@@ -2,11 +2,14 @@
 
 botocore checks and converts each attribute by the service's model, in both directions; that is half of the CPU of a
 batch. What it would convert (blobs, which are base64 in JSON) `expressions.py` converts. Errors are parsed as ever.
+
+Where botocore takes a success that it cannot read for an empty one (no item, nothing refused), this raises.
 """
 
+import json
 from typing import Any
 
-from botocore.parsers import JSONParser, ResponseParserFactory
+from botocore.parsers import JSONParser, ResponseParserError, ResponseParserFactory
 from botocore.serialize import JSONSerializer
 
 
@@ -23,8 +26,18 @@ class LeanSerializer(JSONSerializer):  # type: ignore[misc]
 class LeanParser(JSONParser):  # type: ignore[misc]
     """Takes a successful answer's body for what it says."""
 
-    def _do_parse(self, response: dict[str, Any], _shape: Any) -> dict[str, Any]:
-        parsed: dict[str, Any] = self._parse_body_as_json(response["body"]) or {}
+    def parse(self, response: dict[str, Any], shape: Any) -> Any:
+        """ResponseParserError for whatever is not a service's answer: a proxy's page, half of a body."""
+        try:
+            return super().parse(response, shape)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ResponseParserError(f"status {response['status_code']}, unreadable body") from error
+
+    def _do_parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
+        nothing = shape is None and not response["body"]
+        parsed: dict[str, Any] = {} if nothing else json.loads(response["body"])
+        if not isinstance(parsed, dict):
+            raise TypeError("the answer is no object")
         self._inject_response_metadata(parsed, response["headers"])
         return parsed
 

@@ -1,24 +1,23 @@
 """A lane on SQS."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from chalicelib.aws.backoff import tries
 from chalicelib.aws.fan import Fan
-from chalicelib.aws.faults import translated
+from chalicelib.aws.faults import PASSING, refusal, translated
 from chalicelib.domain.errors import Unavailable
 from chalicelib.ports.queue import Outgoing
 
 BATCH = 10
-TRIES = 4
-"""How often refused entries of a batch are sent again; the SDK already retries whole calls."""
 
 
 class SqsQueue:
     """Sends in batches of ten, several at once as `fan` allows."""
 
-    def __init__(self, client: Any, url: str, fan: Fan) -> None:
-        self._client, self._url, self._fan = client, url, fan
+    def __init__(self, client: Any, url: str, fan: Fan, sleep: Callable[[float], None]) -> None:
+        self._client, self._url, self._fan, self._sleep = client, url, fan, sleep
 
     def send(self, messages: Sequence[Outgoing]) -> None:
         rest = iter(messages)
@@ -30,11 +29,20 @@ class SqsQueue:
             {"Id": str(number), "MessageBody": message.body, "DelaySeconds": message.delay_seconds}
             for number, message in enumerate(batch)
         ]
-        for _ in range(TRIES):
+        for _ in tries(self._sleep):
             with translated("SQS"):
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            refused = {entry["Id"] for entry in answer.get("Failed", ())}
-            entries = [entry for entry in entries if entry["Id"] in refused]
+            sent = {entry["Id"] for entry in answer.get("Successful", ())}
+            entries = [entry for entry in entries if entry["Id"] not in sent]
             if not entries:
                 return
-        raise Unavailable(f"SQS refused {len(entries)} of {len(batch)} messages.")
+            for failed in answer.get("Failed", ()):
+                _stop_if_for_good(failed)
+        raise Unavailable(f"SQS refused {len(entries)} of {len(batch)} messages again and again.")
+
+
+def _stop_if_for_good(failed: Mapping[str, Any]) -> None:
+    """Refused if sending this entry again is of no use."""
+    code = str(failed.get("Code", ""))
+    if failed.get("SenderFault") and code not in PASSING:
+        raise refusal("SQS", [code], str(failed.get("Message", "")))

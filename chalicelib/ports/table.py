@@ -95,7 +95,11 @@ class Page:
 
 
 class ConditionFailed(Exception):
-    """A conditional write was refused. `existing` is the item as it stood then, if there was one and it is known."""
+    """A conditional write was refused. `existing` is the item as it stood then, if there was one and it is known.
+
+    What refused it may be the very same write: one whose answer was lost is sent again below this seam. Who must know
+    looks into `existing`, or reads back, for something that only this write can have left (an owner token).
+    """
 
     def __init__(self, existing: Item | None = None) -> None:
         super().__init__("the condition of a write does not hold")
@@ -103,7 +107,10 @@ class ConditionFailed(Exception):
 
 
 class Table(Protocol):
-    """One table. All but queries of an index are strongly consistent. Any call may raise Unavailable."""
+    """One table. All but queries of an index are strongly consistent.
+
+    Any call may raise Unavailable: then nobody knows whether it took effect, or which part of it.
+    """
 
     def get(self, key: Key) -> Item | None:
         """The item at the key."""
@@ -142,6 +149,7 @@ class Table(Protocol):
     def write_each(self, writes: Sequence[Write]) -> list[bool]:
         """Carry out writes to different keys, each for itself, many a call: whether each one's condition held.
 
+        False may come from the very same write, as ConditionFailed says.
         Each is a Put when Absent, or an Update that needs an existing item, without `add`.
         """
         ...
@@ -168,5 +176,5 @@ class Database(Protocol):
     def audit(self) -> Table: ...
 
     def transact(self, *writes: tuple[TableName, Write]) -> None:
-        """All of the writes or none (at most 100). ConditionFailed if one is refused."""
+        """All of the writes or none (at most 100). ConditionFailed, with the item of the first that is refused."""
         ...

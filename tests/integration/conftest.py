@@ -47,8 +47,8 @@ def engine(aws: Callable[[str], Any], clock: FakeClock) -> Engine:
     return Engine(
         db=AwsDatabase(aws("dynamodb"), names, one_by_one, clock.sleep),  # type: ignore[arg-type]
         lanes={
-            "fast": SqsQueue(aws("sqs"), urls["FastQueue"], one_by_one),
-            "long": SqsQueue(aws("sqs"), urls["LongQueue"], one_by_one),
+            "fast": SqsQueue(aws("sqs"), urls["FastQueue"], one_by_one, clock.sleep),
+            "long": SqsQueue(aws("sqs"), urls["LongQueue"], one_by_one, clock.sleep),
         },
         clock=clock,
         ids=FakeIds(),

@@ -207,8 +207,9 @@ def test_an_item_leaves_a_sparse_index_with_its_attribute(db: Database) -> None:
 
 def test_a_transaction_writes_all_or_nothing_across_tables(db: Database) -> None:
     db.transact(("catalog", Put(item("job"), Absent())), ("timers", Put(item("timer"))))
-    with pytest.raises(ConditionFailed):
+    with pytest.raises(ConditionFailed) as refused:
         db.transact(("timers", Put(item("second"))), ("catalog", Put(item("job", revision=2), Absent())))
+    assert refused.value.existing == item("job")
     assert db.timers.get(("t", "timer")) == item("timer")
     assert db.timers.get(("t", "second")) is None
     db.transact(
