@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.clients import make_client
 from chalicelib.aws.dynamodb import AwsDatabase
 from chalicelib.aws.fan import one_by_one
 from chalicelib.aws.sqs import SqsQueue
@@ -15,7 +14,7 @@ from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.records import encode_run
 from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
-from tests.support.aws import create_queues, create_tables
+from tests.support.aws import create_queues, create_tables, moto
 from tests.support.memory import FakeClock, FakeIds, MemoryTelemetry
 from tests.support.world import NOON
 
@@ -24,14 +23,8 @@ COUNT = itertools.count()
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Callable[[str], Any]]:
-    from moto import mock_aws
-
-    with mock_aws():
-        access = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        clients = {
-            name: make_client(name, region_name="eu-central-1", **access) for name in ("dynamodb", "sqs")
-        }
-        yield clients.__getitem__
+    with moto() as client:
+        yield {name: client(name) for name in ("dynamodb", "sqs")}.__getitem__
 
 
 @pytest.fixture

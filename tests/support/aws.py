@@ -1,12 +1,16 @@
 """Real tables and queues on anything that speaks AWS's protocols, made from the properties in infra/resources.yaml."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from chalicelib.aws.clients import make_client
+
+ACCESS = {"region_name": "eu-central-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 RESOURCES = Path(__file__).parents[2] / "infra" / "resources.yaml"
 TABLES = {"catalog": "CatalogTable", "timers": "TimersTable", "runs": "RunsTable", "audit": "AuditTable"}
 QUEUES = ("FastQueue", "LongQueue")
@@ -26,6 +30,26 @@ def resources() -> dict[str, Any]:
     """The resources of the template, by logical id."""
     found: dict[str, Any] = yaml.safe_load(RESOURCES.read_text())["Resources"]
     return found
+
+
+@contextmanager
+def moto() -> Iterator[MakeClient]:
+    """Makes clients of an AWS in this process; they end in it also where others were made before moto was imported."""
+    from moto import mock_aws
+    from moto.core import patch_client
+
+    def made(service: str) -> Any:
+        client = make_client(service, **ACCESS)
+        patch_client(client)
+        return client
+
+    with mock_aws():
+        yield made
+
+
+def emulated(service: str, endpoint: str) -> Any:
+    """The adapters' client of the emulator."""
+    return make_client(service, **{**ACCESS, "region_name": "us-east-1"}, endpoint_url=endpoint)
 
 
 def create_tables(dynamodb: Any, prefix: str = "chronos") -> dict[str, str]:

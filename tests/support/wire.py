@@ -18,13 +18,8 @@ from chalicelib.aws.dynamodb import AwsDatabase, AwsTable
 from chalicelib.aws.fan import Fan, one_by_one
 from chalicelib.aws.sqs import SqsQueue
 from chalicelib.ports.queue import Outgoing
+from tests.support.aws import ACCESS
 from tests.support.memory import FakeClock
-
-ACCESS = {
-    "region_name": "eu-central-1",
-    "aws_access_key_id": "test",
-    "aws_secret_access_key": "test",
-}
 
 
 @dataclass(frozen=True)

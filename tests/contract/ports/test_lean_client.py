@@ -29,7 +29,8 @@ from chalicelib.ports.table import (
     all_of,
     any_of,
 )
-from tests.support.wire import ACCESS, Reply, ScriptedAws, ScriptedPorts, Sent, error, without_waits
+from tests.support.aws import ACCESS
+from tests.support.wire import Reply, ScriptedAws, ScriptedPorts, Sent, error, without_waits
 
 KEY = ("p#ü", "s")
 ITEM: Item = {

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.clients import make_client
 from chalicelib.aws.dynamodb import AwsDatabase
 from chalicelib.aws.fan import one_by_one
 from chalicelib.ports.table import (
@@ -24,7 +23,7 @@ from chalicelib.ports.table import (
     any_of,
 )
 from infra.local.fixtures import Stack
-from tests.support.aws import create_tables
+from tests.support.aws import create_tables, emulated, moto
 from tests.support.memory import MemoryDatabase
 
 COUNT = itertools.count()
@@ -36,23 +35,13 @@ def never(_seconds: float) -> None:
 
 @pytest.fixture
 def moto_client() -> Iterator[Any]:
-    from moto import mock_aws
-
-    with mock_aws():
-        yield make_client(
-            "dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test"
-        )
+    with moto() as client:
+        yield client("dynamodb")
 
 
 @pytest.fixture
 def emulator_dynamodb(stack: Stack) -> Any:
-    return make_client(
-        "dynamodb",
-        region_name="us-east-1",
-        endpoint_url=stack.aws,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    return emulated("dynamodb", stack.aws)
 
 
 @pytest.fixture(params=["twin", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
