@@ -11,6 +11,7 @@ from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
+from chalicelib.engine.records import encode_attempts, run_key
 from chalicelib.engine.settle import settle
 from chalicelib.engine.timers import RunTimer
 from chalicelib.ports.table import ConditionFailed
@@ -49,7 +50,7 @@ class Concluder:
         held = self._persist(lambda: self._engine.db.runs.write_each(writes), deadline)
         for each, recorded in zip(ended, held, strict=True):
             if not recorded:
-                self._tell_late(each)
+                self._look_why(each, deadline)
 
     def retry(self, ended: Ended, *, deadline: float) -> None:
         """Record that another attempt follows, and ring it if it is near; as `record`."""
@@ -58,9 +59,9 @@ class Concluder:
         try:
             self._persist(lambda: self._engine.db.transact(*writes), deadline)
         except ConditionFailed:
-            self._tell_late(ended)
-        else:
-            self._ring_if_near(timer)
+            if not self._look_why(ended, deadline):
+                return
+        self._ring_if_near(timer)
 
     def _persist(self, write: Callable[[], T], deadline: float) -> T:
         pause = FIRST_PAUSE_SECONDS
@@ -73,12 +74,19 @@ class Concluder:
                 self._engine.clock.sleep(pause)
                 pause *= 2
 
-    def _tell_late(self, ended: Ended) -> None:
+    def _look_why(self, ended: Ended, deadline: float) -> bool:
+        """After a refusal: True if it came from an earlier try of ours, whose answer was lost; a zombie is told of."""
+        run = ended.after
+        item = self._persist(lambda: self._engine.db.runs.get(run_key(run.tenant, run.id)), deadline)
+        ours = {"owner": run.owner, "attempts": encode_attempts(run.attempts)}
+        if item is not None and ours.items() <= item.items():
+            return True
         self._engine.telemetry.warning(
             "A result came too late: the run has gone on without this worker.",
             run_id=ended.before.id,
             fence=ended.before.fence,
         )
+        return False
 
     def _ring_if_near(self, timer: RunTimer) -> None:
         """The timer is stored: if this fails, the dispatcher rings it."""

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.run import Run, RunStatus
+from chalicelib.domain.run import Run, RunStatus, SkipReason
 from chalicelib.engine import record
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_run, job_key, run_key
 from chalicelib.engine.settle import lost
 from chalicelib.engine.start import refusal
-from chalicelib.ports.table import Absent, ConditionFailed, Put, Write
+from chalicelib.ports.table import Absent, ConditionFailed, Item, Put, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,7 @@ def _bury_one(engine: Engine, message: RunMessage) -> None:
     expires_at = engine.settings.expires_at(now_ms)
     stored = engine.db.runs.get(run_key(message.tenant, message.run_id))
     existing = decode_run(stored) if stored else None
-    job_item = engine.db.catalog.get(job_key(message.tenant, message.job_id))
-    reason = refusal(decode_job(job_item) if job_item else None, message)
+    reason = _refusal(engine.db.catalog.get(job_key(message.tenant, message.job_id)), message)
     if existing is None and reason:
         engine.db.runs.write(record.skipping(message, reason, None, now_ms=now_ms, expires_at=expires_at))
         return
@@ -82,3 +81,11 @@ def _bury_one(engine: Engine, message: RunMessage) -> None:
         engine.telemetry.warning(
             "A run was given up: its workers died.", run_id=message.run_id, job_id=message.job_id
         )
+
+
+def _refusal(job: Item | None, message: RunMessage) -> SkipReason | None:
+    """Why the job does not want the run. One that cannot be read has not refused it."""
+    try:
+        return refusal(decode_job(job) if job else None, message)
+    except ValueError:
+        return None

@@ -1,7 +1,8 @@
 """A tick: find the timers of some shards that are due before the horizon, and dispatch them, the oldest last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.timers import Timer, decode_timer, due_bound, partition
@@ -21,32 +22,54 @@ def heartbeat_key(group: int) -> Key:
 
 
 def tick(engine: Engine, shards: Sequence[int], *, group: int, deadline: float) -> int:
-    """One pass over the shards; the number dispatched. Stops between chunks at `deadline` (monotonic seconds)."""
+    """One pass over the shards; the number dispatched. Stops between calls at `deadline` (monotonic seconds).
+
+    What is unavailable does not stop the rest. It is left to the next tick, and Unavailable is raised at the end.
+    """
     now_ms = engine.clock.now_ms()
     pk, sk = heartbeat_key(group)
-    done = 0
-    for chunk in _chunks(_urgent_first(_due(engine, shards, now_ms), now_ms)):
+    done, failures = 0, list[Unavailable]()
+    for chunk in _chunks(_urgent_first(_due(engine, shards, failures, deadline=deadline), now_ms)):
         if engine.clock.monotonic() >= deadline:
             engine.telemetry.warning(
                 "A tick ran out of time; the next one goes on.", group=group, dispatched=done
             )
             break
-        dispatch(engine, chunk)
-        done += len(chunk)
+        try:
+            dispatch(engine, chunk)
+        except Unavailable as error:
+            failures.append(error)
+        else:
+            done += len(chunk)
+    if failures:
+        raise Unavailable(f"{len(failures)} parts of a tick are left to the next one: {failures[0].message}")
     engine.db.timers.put_all([{"pk": pk, "sk": sk, "at_ms": now_ms, "timers": done}])
     return done
 
 
-def _due(engine: Engine, shards: Sequence[int], now_ms: int) -> list[Timer]:
+def _due(
+    engine: Engine, shards: Sequence[int], failures: list[Unavailable], *, deadline: float
+) -> list[Timer]:
     """The timers due before the horizon, at most a page of each shard."""
-    found = []
+    found: list[Timer] = []
     for shard in shards:
-        for item in _page(engine, shard, now_ms):
-            try:
-                found.append(decode_timer(item))
-            except ValueError as error:
-                engine.telemetry.warning("A timer cannot be read.", key=str(item["sk"]), error=str(error))
+        if engine.clock.monotonic() >= deadline:
+            break
+        try:
+            items = _page(engine, shard, engine.clock.now_ms())
+        except Unavailable as error:
+            failures.append(error)
+        else:
+            found += _decoded(engine, items)
     return found
+
+
+def _decoded(engine: Engine, items: Iterable[Item]) -> Iterator[Timer]:
+    for item in items:
+        try:
+            yield decode_timer(item)
+        except ValueError as error:
+            engine.telemetry.warning("A timer cannot be read.", key=str(item["sk"]), error=str(error))
 
 
 def _page(engine: Engine, shard: int, now_ms: int) -> list[Item]:

@@ -1,7 +1,7 @@
 """A worker's batch: hold each message until it is due, start its run, execute it, record how it ended."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 
@@ -51,7 +51,7 @@ class Worker:
         arrived_ms = self._engine.clock.now_ms()
         owner = self._engine.ids.random_bytes(8).hex()
         groups: dict[int, list[Ticket]] = defaultdict(list)
-        early: list[RunMessage] = []
+        early: dict[str, RunMessage] = {}
         for number, delivery in enumerate(deliveries):
             try:
                 message = decode(delivery.body)
@@ -60,18 +60,26 @@ class Worker:
                 batch.again.add(delivery.id)
                 continue
             if message.due_ms > arrived_ms + self._engine.settings.hold_limit_ms:
-                early.append(message)
+                early[delivery.id] = message
             else:
                 groups[max(message.due_ms, arrived_ms)].append(
                     Ticket(delivery.id, message, f"{owner}{number}")
                 )
-        self._ring_again(early, self._lane)
+        try:
+            self._ring_again(early.values(), self._lane)
+        except Unavailable as error:
+            self._tell("Early messages cannot be rung again; they come again by themselves.", error)
+            batch.again.update(early)
         yield from sorted(groups.items())
 
     def _begin(self, due_ms: int, tickets: list[Ticket], batch: "_Batch") -> None:
         self._hold_until(due_ms - READ_AHEAD_MS, batch)
-        jobs = self._jobs(tickets)
-        tickets = [ticket for ticket in tickets if not self._belongs_elsewhere(ticket, jobs)]
+        jobs = self._jobs(tickets, batch)
+        tickets = [
+            ticket
+            for ticket in tickets
+            if ticket.delivery_id not in batch.again and not self._belongs_elsewhere(ticket, jobs)
+        ]
         self._hold_until(due_ms, batch)
         for ticket, run in self._starter.start_fresh(tickets, jobs):
             future = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch.deadline)
@@ -119,7 +127,7 @@ class Worker:
             delivery_id = batch.pending.pop(future)
             try:
                 result = future.result()
-            except Unavailable as error:
+            except Exception as error:  # noqa: BLE001 - one surprise must not cost the rest of the batch its records
                 self._tell("A run could not be recorded; its message comes again.", error)
                 batch.again.add(delivery_id)
                 continue
@@ -134,17 +142,26 @@ class Worker:
             self._tell("Results could not be recorded; their messages come again.", error)
             batch.again.update(deliveries)
 
-    def _jobs(self, tickets: list[Ticket]) -> dict[Key, Job]:
-        keys = {ticket.job_key for ticket in tickets}
-        return {key: decode_job(item) for key, item in self._engine.db.catalog.get_many(keys).items()}
+    def _jobs(self, tickets: list[Ticket], batch: "_Batch") -> dict[Key, Job]:
+        """The jobs that exist. Messages of a job that cannot be read come again."""
+        jobs: dict[Key, Job] = {}
+        for key, item in self._engine.db.catalog.get_many({ticket.job_key for ticket in tickets}).items():
+            try:
+                jobs[key] = decode_job(item)
+            except ValueError as error:
+                self._tell("A job cannot be read; its messages come again.", error)
+                batch.again.update(ticket.delivery_id for ticket in tickets if ticket.job_key == key)
+        return jobs
 
-    def _ring_again(self, messages: list[RunMessage], lane: Lane) -> None:
+    def _ring_again(self, messages: Iterable[RunMessage], lane: Lane) -> None:
         rings = [Ring(lane, message) for message in messages]
         now_ms, lead_ms = self._engine.clock.now_ms(), self._engine.settings.lead_ms
         ring_all(self._engine.lanes, rings, now_ms=now_ms, lead_ms=lead_ms)
 
-    def _tell(self, sentence: str, error: Unavailable) -> None:
-        self._engine.telemetry.warning(sentence, error=error.message)
+    def _tell(self, sentence: str, error: Exception) -> None:
+        """Of what is not ours, only the kind: its message may hold a secret."""
+        told = error.message if isinstance(error, Unavailable) else type(error).__name__
+        self._engine.telemetry.warning(sentence, error=told)
 
 
 @dataclass(slots=True)

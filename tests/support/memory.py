@@ -3,7 +3,7 @@
 import copy
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.ports.queue import Outgoing
@@ -235,21 +235,3 @@ class MemoryTelemetry:
 
     def warning(self, sentence: str, **fields: Any) -> None:
         self.lines.append(("warning", sentence, fields))
-
-
-class FailingTable(MemoryTable):
-    """Raises what `fault(operation)` returns, before the call takes effect; None lets it through."""
-
-    def __init__(self, fault: Callable[[str], Exception | None]) -> None:
-        super().__init__()
-        self._fault = fault
-
-    def write(self, write: Write) -> Item:
-        if error := self._fault("write"):
-            raise error
-        return super().write(write)
-
-    def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
-        if error := self._fault("get_many"):
-            raise error
-        return super().get_many(keys)

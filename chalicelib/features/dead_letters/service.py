@@ -63,10 +63,14 @@ def again(dead: Run, job: Job, *, now_ms: int) -> Run:
 
 
 def purge(engine: Engine, tenant: str, identifier: str) -> None:
-    """Takes the run off the dead letters; the run itself stays until it expires. NotFound if it is none."""
+    """Takes the run off the dead letters; the run itself stays until it expires. NotFound if it is none.
+
+    One transaction of one write: it carries a token, so that sending it again after a lost answer is not refused.
+    """
     dead = read(engine, tenant, identifier)
+    off = Update(run_key(tenant, dead.id), remove=_MARK, when=_is_dead(tenant))
     try:
-        engine.db.runs.write(Update(run_key(tenant, dead.id), remove=_MARK, when=_is_dead(tenant)))
+        engine.db.transact(("runs", off))
     except ConditionFailed:
         raise NotFound("There is no such dead letter.") from None
 

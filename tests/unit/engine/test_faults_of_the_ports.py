@@ -1,0 +1,334 @@
+"""Each call of the ports fails once, in each way: afterwards every occurrence is done, once, and nothing is left."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import ChronosError, Unavailable
+from chalicelib.domain.job import Job, JobDefinition
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.run import Run
+from chalicelib.engine.message import Delivery
+from chalicelib.engine.records import decode_job
+from chalicelib.features.dead_letters import service as dead_letters
+from chalicelib.features.jobs import service as jobs
+from chalicelib.features.jobs.changes import redefined
+from tests.support.faults import FaultyWorld, Mode
+from tests.support.world import NOON, TENANT
+
+SECOND = 1000
+END_SECONDS = 1200
+RETRY = {"strategy": "fixed", "initial_delay_seconds": 10, "jitter": "none"}
+RETRY_LATER = {**RETRY, "initial_delay_seconds": 300}
+
+
+class Killed(BaseException):
+    """The end of a worker, in the middle of an attempt."""
+
+
+def outcome(job: Job, run: Run) -> Outcome:
+    """The job's name says how its attempts end."""
+    if job.name.startswith("killed") and run.starts == 1:
+        raise Killed
+    if job.name.startswith("failing") and run.trigger == "schedule":
+        return Failed("http_4xx", "answered 404", status=404)
+    if job.name.startswith("retried") and run.attempt == 1:
+        return Failed("connection", "refused")
+    return Succeeded({})
+
+
+def once(world: FaultyWorld, name: str, second: int = 2, **fields: Any) -> Job:
+    """A job with one occurrence, so many seconds after noon."""
+    return world.job(at(second), name=name, **fields)
+
+
+def at(second: int) -> dict[str, str]:
+    return {"kind": "once", "at": f"2027-01-15T12:{second // 60:02}:{second % 60:02}Z"}
+
+
+def ring(world: FaultyWorld) -> dict[str, str]:
+    """Dispatch what is near, and let its moment come; the messages by their jobs' names, out of the queue."""
+    world.tick()
+    world.clock.ms = NOON + 2 * SECOND
+    bodies = [body for _, body in world.queue.sent]
+    world.queue.sent = []
+    return {job.name: body for job in world.jobs.values() for body in bodies if job.id in body}
+
+
+def receive(world: FaultyWorld, *bodies: str) -> None:
+    """The messages become visible now."""
+    world.queue.sent += [(0, body) for body in bodies]
+
+
+def work(world: FaultyWorld, body: str) -> None:
+    """One message is worked off, or its worker dies."""
+    with suppress(Killed):
+        world.worker.work([Delivery(body, body)], deadline=world.clock.monotonic() + 85)
+
+
+def the_job(world: FaultyWorld) -> Job:
+    (job,) = world.jobs.values()
+    return job
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What is done under the fault, and how the runs of each job end: (second after noon, state or reason of a skip).
+
+    `repeated`: a client that was told that Chronos is away asks again. `optional`: it does not, and then perhaps
+    nothing has happened. `act` is given what `prepare` returned.
+    """
+
+    prepare: Callable[[FaultyWorld], Any]
+    act: Callable[[FaultyWorld, Any], object]
+    ends: dict[str, list[tuple[int, str]]]
+    repeated: bool = False
+    optional: bool = False
+
+
+OK, FAILED = "SUCCEEDED", "FAILED"
+
+
+def timers_of_every_kind(world: FaultyWorld) -> None:
+    once(world, "retried", retry=RETRY_LATER)
+    receive(world, *ring(world).values())
+    world.deliver()
+    once(world, "missed", 30, misfire={"policy": "skip"})
+    world.change(once(world, "paused", 360), status="paused", paused_ms=NOON + 3 * SECOND)
+    once(world, "first", 360)
+    once(world, "second", 361)
+    world.clock.ms = NOON + 270 * SECOND
+    world.job({"kind": "interval", "every": 60}, name="each minute")
+    world.clock.ms = NOON + 300 * SECOND
+
+
+def a_fresh_batch(world: FaultyWorld) -> None:
+    once(world, "first")
+    once(world, "failing")
+    once(world, "retried soon", retry=RETRY)
+    once(world, "retried later", retry=RETRY_LATER)
+    bodies = ring(world).values()
+    receive(world, *bodies, *bodies)
+
+
+def a_mixed_batch(world: FaultyWorld) -> None:
+    bodies = world_after_first_attempts(world)
+    changed = {job.name: job for job in world.jobs.values()}
+    world.change(changed["paused"], status="paused", paused_ms=NOON)
+    world.change(changed["moved"], timeout_seconds=600)
+    jobs.trigger(world.engine, TENANT, changed["triggered"].id)
+    receive(world, *(body for name, body in bodies.items() if name != "retried"))
+
+
+def world_after_first_attempts(world: FaultyWorld) -> dict[str, str]:
+    """It is 14 s past noon. "retried" waits for its second attempt; of the dead workers one still holds its lease."""
+    for name in ("retried", "paused", "deleted", "moved"):
+        once(world, name, retry=RETRY)
+    once(world, "killed", timeout_seconds=1)
+    once(world, "killed slowly", timeout_seconds=60)
+    once(world, "early", 90)
+    world.job({"kind": "manual"}, name="triggered")
+    bodies = ring(world)
+    work(world, bodies["retried"])
+    work(world, bodies["killed"])
+    (deleted,) = (job for job in world.jobs.values() if job.name == "deleted")
+    jobs.delete(world.engine, TENANT, deleted.id, None)
+    world.clock.ms = NOON + 14 * SECOND
+    work(world, bodies["killed slowly"])
+    return bodies
+
+
+def a_manual_job(world: FaultyWorld) -> Job:
+    return world.job({"kind": "manual"}, name="triggered")
+
+
+def a_dispatched_job(world: FaultyWorld) -> Job:
+    job = once(world, "edited", 60)
+    world.tick()
+    return job
+
+
+def a_dead_run(world: FaultyWorld) -> str:
+    once(world, "failing")
+    receive(world, *ring(world).values())
+    world.deliver()
+    (run,) = world.runs()
+    return run.id
+
+
+def create(world: FaultyWorld, second: int) -> Job:
+    definition = {"name": "created", "type": "dummy", "schedule": at(second)}
+    return jobs.create(world.engine, TENANT, JobDefinition.model_validate(definition))
+
+
+def edit(world: FaultyWorld, job: Job) -> Job:
+    wanted = JobDefinition.model_validate({**job.definition.model_dump(), "schedule": at(30)})
+    return jobs.change(world.engine, TENANT, job.id, None, lambda found, now: redefined(found, wanted, now))
+
+
+FLOWS = {
+    "a tick": Flow(
+        timers_of_every_kind,
+        lambda world, _: world.tick(),
+        {
+            "retried": [(2, OK)],
+            "missed": [(30, "misfire")],
+            "paused": [],
+            "first": [(360, OK)],
+            "second": [(361, OK)],
+            "each minute": [(second, OK) for second in range(330, END_SECONDS, 60)],
+        },
+    ),
+    "a fresh batch": Flow(
+        a_fresh_batch,
+        lambda world, _: world.deliver(),
+        {"first": [(2, OK)], "failing": [(2, FAILED)], "retried soon": [(2, OK)], "retried later": [(2, OK)]},
+    ),
+    "a mixed batch": Flow(
+        a_mixed_batch,
+        lambda world, _: world.deliver(),
+        {
+            "retried": [(2, OK)],
+            "paused": [(2, "paused")],
+            "deleted": [(2, "superseded")],
+            "moved": [(2, OK)],
+            "killed": [(2, OK)],
+            "killed slowly": [(2, OK)],
+            "early": [(90, OK)],
+            "triggered": [(14, OK)],
+        },
+    ),
+    "given up messages": Flow(
+        world_after_first_attempts,
+        lambda world, bodies: world.bury(*bodies.values()),
+        {
+            "retried": [(2, OK)],
+            "paused": [(2, FAILED)],
+            "deleted": [(2, "superseded")],
+            "moved": [(2, FAILED)],
+            "killed": [(2, FAILED)],
+            "killed slowly": [(2, OK)],
+            "early": [(90, FAILED)],
+            "triggered": [],
+        },
+    ),
+    "create, near": Flow(
+        lambda _: None, lambda world, _: create(world, 30), {"created": [(30, OK)]}, optional=True
+    ),
+    "create, far": Flow(
+        lambda _: None, lambda world, _: create(world, 600), {"created": [(600, OK)]}, optional=True
+    ),
+    "trigger": Flow(
+        a_manual_job,
+        lambda world, job: jobs.trigger(world.engine, TENANT, job.id),
+        {"triggered": [(0, OK)]},
+        optional=True,
+    ),
+    "edit": Flow(a_dispatched_job, edit, {"edited": [(30, OK), (60, "superseded")]}, repeated=True),
+    "redrive": Flow(
+        a_dead_run,
+        lambda world, run_id: dead_letters.redrive(world.engine, TENANT, run_id),
+        {"failing": [(2, FAILED), (2, OK)]},
+        repeated=True,
+    ),
+    "purge": Flow(
+        a_dead_run,
+        lambda world, run_id: dead_letters.purge(world.engine, TENANT, run_id),
+        {"failing": [(2, FAILED)]},
+        repeated=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """The world long after the fault. `refused`: the client was told that Chronos is away.
+
+    `unrecorded`: the attempts that had been executed, and not written down, when the fault passed.
+    """
+
+    world: FaultyWorld
+    refused: bool
+    unrecorded: set[tuple[str, int]]
+
+
+def carried_out(flow: Flow, mode: Mode, at_call: int) -> Aftermath:
+    world = FaultyWorld()
+    world.outcome = outcome
+    prepared = flow.prepare(world)
+    world.executed.clear()
+    world.faults.arm(mode, at_call)
+    refused = False
+    try:
+        flow.act(world, prepared)
+    except Unavailable:
+        refused = True
+    world.faults.heal()
+    unrecorded = world.unrecorded()
+    if refused and flow.repeated:
+        with suppress(ChronosError):
+            flow.act(world, prepared)
+    world.advance(END_SECONDS - (world.clock.now_ms() - NOON) / 1000)
+    return Aftermath(world, refused, unrecorded)
+
+
+def ledger(world: FaultyWorld) -> dict[str, list[tuple[int, str]]]:
+    """What is written down of each job: (second after noon, state or reason of a skip)."""
+    for item in world.db.catalog.items.values():
+        job = decode_job(item)
+        world.jobs[job.id] = job
+    found: dict[str, list[tuple[int, str]]] = {job.name: [] for job in world.jobs.values()}
+    for run in world.runs():
+        assert run.is_final, run
+        end = (run.nominal_ms - NOON) // SECOND, run.skip_reason or run.status.value
+        found[world.jobs[run.job_id].name].append(end)
+    for job in world.jobs.values():
+        found[job.name] += [((first - NOON) // SECOND, reason) for first, _, reason in world.skips(job)]
+    return {name: sorted(ends) for name, ends in found.items()}
+
+
+def assert_all_is_done(world: FaultyWorld, flow: Flow, *, maybe_nothing: bool) -> None:
+    found = ledger(world)
+    nothing: dict[str, list[tuple[int, str]]] = {name: [] for name in found}
+    assert found == flow.ends or (maybe_nothing and found == nothing)
+    left = [timer for timer in world.timers() if timer.due_ms <= world.clock.now_ms()]
+    assert not left, "timers stay behind"
+    assert len(world.timers()) == ("each minute" in flow.ends), "and only a job that goes on has one"
+    early = [run.id for run, moment in world.executed if moment < run.due_ms]
+    assert not early
+
+
+def assert_nothing_ran_twice(world: FaultyWorld, repeatable: set[tuple[str, int]]) -> None:
+    """An attempt that came to its end is executed again only where its end could not be written down."""
+    counts = Counter((run.id, run.attempt) for run, _ in world.executed)
+    assert {attempt for attempt, count in counts.items() if count > 1} <= repeatable
+    assert max(counts.values(), default=0) <= 2
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("name", FLOWS)
+def test_after_a_fault_at_any_call_all_is_done_once(name: str, mode: Mode) -> None:
+    flow = FLOWS[name]
+    undisturbed = carried_out(flow, mode, 0).world
+    assert_all_is_done(undisturbed, flow, maybe_nothing=False)
+    calls = undisturbed.faults.calls
+    assert calls, "the flow uses the ports"
+    for number, call in enumerate(calls, 1):
+        after = carried_out(flow, mode, number)
+        try:
+            assert after.world.faults.struck
+            assert_all_is_done(after.world, flow, maybe_nothing=after.refused and flow.optional)
+            assert_nothing_ran_twice(after.world, after.unrecorded if mode is Mode.OUTAGE else set())
+            assert not (mode is Mode.TWICE and after.refused), "nobody notices what the SDK tries again"
+            assert not said(after.world, "came too late"), "no result is taken for a zombie's"
+        except AssertionError as error:
+            error.add_note(f"{name}: call {number} of {calls}: {call}: {mode.value}")
+            raise
+
+
+def said(world: FaultyWorld, words: str) -> bool:
+    return any(words in sentence for _, sentence, _ in world.telemetry.lines)
