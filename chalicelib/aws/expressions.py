@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.ports.table import Absent, AllOf, AnyOf, Below, Condition, Is, Item, Key, Put, Update
+from chalicelib.ports.table import Absent, AllOf, AnyOf, Below, Condition, Is, Item, Key, Lacks, Put, Update
 
 Wire = dict[str, Any]
 
@@ -61,6 +61,8 @@ class Expression:
                 return f"{self.name(name)} = {self.value(value)}"
             case Below(name, value):
                 return f"{self.name(name)} < {self.value(value)}"
+            case Lacks(name):
+                return f"attribute_not_exists({self.name(name)})"
             case AnyOf(parts):
                 return "(" + " OR ".join(map(self.condition, parts)) + ")"
             case AllOf(parts):
@@ -114,5 +116,7 @@ def _partiql(condition: Condition, parameters: list[Wire]) -> str:
             return "(" + " AND ".join(_partiql(part, parameters) for part in parts) + ")"
         case AnyOf(parts):
             return "(" + " OR ".join(_partiql(part, parameters) for part in parts) + ")"
-        case Absent():
-            raise ValueError("an UPDATE statement never meets an absent item")
+        case Absent() | Lacks():
+            raise ValueError(
+                "an UPDATE statement never meets an absent item, and none needs a missing attribute"
+            )

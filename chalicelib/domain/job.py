@@ -9,6 +9,7 @@ from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.schedule import ManualSchedule, Schedule
 
 JobStatus = Literal["active", "paused"]
+MAX_SLOTS = 100
 MAX_TIMEOUT_SECONDS = 840
 """A minute under Lambda's limit of 15 minutes, for the start, the hold and the record."""
 
@@ -27,9 +28,17 @@ class Misfire(Value):
 
 
 class Concurrency(Value):
-    """How runs of one job may overlap. Only `allow` so far: they start whether others are active or not."""
+    """What happens to a run that is due while `limit` runs of the job are active (running, or between attempts)."""
 
-    policy: Literal["allow"] = "allow"
+    policy: Literal["allow", "forbid", "replace", "queue"] = Field(
+        "allow",
+        description="allow: it starts anyway. forbid: it is skipped. replace: the oldest active run is cancelled, "
+        "and it starts when that one has stopped. queue: it waits; if `buffer` runs wait already, it is skipped.",
+    )
+    limit: int = Field(
+        1, ge=1, le=MAX_SLOTS, description="So many runs at once. It means nothing with `allow`."
+    )
+    buffer: int = Field(1, ge=1, le=MAX_SLOTS, description="With `queue`: at most this many wait.")
 
 
 class JobDefinition(Value):

@@ -28,12 +28,19 @@ class RunStatus(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     TIMED_OUT = "TIMED_OUT"
+    CANCELLED = "CANCELLED"
     SKIPPED = "SKIPPED"
 
 
 DEAD = (RunStatus.FAILED, RunStatus.TIMED_OUT)
 """What ends here has a dead letter."""
-FINAL = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.TIMED_OUT, RunStatus.SKIPPED)
+FINAL = (
+    RunStatus.SUCCEEDED,
+    RunStatus.FAILED,
+    RunStatus.TIMED_OUT,
+    RunStatus.CANCELLED,
+    RunStatus.SKIPPED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,12 @@ _S = RunStatus
 TRANSITIONS = (
     Transition(None, _S.PENDING, "api", "a trigger or a redrive is accepted"),
     Transition(None, _S.RUNNING, "worker", "a scheduled occurrence starts"),
-    Transition(None, _S.SKIPPED, "worker", "the job was paused, edited or deleted after dispatch"),
+    Transition(None, _S.PENDING, "worker", "a scheduled occurrence waits for a slot"),
+    Transition(
+        None, _S.SKIPPED, "worker", "the job was paused, edited or deleted after dispatch, or has no slot"
+    ),
     Transition(_S.PENDING, _S.RUNNING, "worker", "the first attempt starts"),
-    Transition(_S.PENDING, _S.SKIPPED, "worker", "the job was deleted before the start"),
+    Transition(_S.PENDING, _S.SKIPPED, "worker", "the job was deleted before the start, or has no slot"),
     Transition(_S.RETRYING, _S.SKIPPED, "worker", "the job was deleted between attempts"),
     Transition(_S.RETRYING, _S.RUNNING, "worker", "the next attempt starts"),
     Transition(_S.RUNNING, _S.RUNNING, "worker", "the lease of a dead worker has run out"),
@@ -61,6 +71,13 @@ TRANSITIONS = (
     Transition(_S.RUNNING, _S.RETRYING, "worker", "the attempt failed and another one is due"),
     Transition(_S.RUNNING, _S.FAILED, "worker", "the last attempt failed"),
     Transition(_S.RUNNING, _S.TIMED_OUT, "worker", "the last attempt ran out of time"),
+    Transition(_S.PENDING, _S.CANCELLED, "api", "somebody cancelled it before it started"),
+    Transition(_S.RETRYING, _S.CANCELLED, "api", "somebody cancelled it between attempts"),
+    Transition(
+        _S.RUNNING, _S.CANCELLED, "worker", "it was stopped, since somebody or a newer run asked for that"
+    ),
+    Transition(_S.RUNNING, _S.CANCELLED, "dlq", "it had been asked to stop, and its workers died"),
+    Transition(_S.RETRYING, _S.CANCELLED, "worker", "a newer run of the job replaces it between attempts"),
     Transition(None, _S.FAILED, "dlq", "no worker could start it"),
     Transition(_S.PENDING, _S.FAILED, "dlq", "no worker could start it"),
     Transition(_S.RETRYING, _S.FAILED, "dlq", "no worker could start the next attempt"),
@@ -76,7 +93,7 @@ class Attempt:
     number: int
     started_ms: int
     finished_ms: int | None
-    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost"]
+    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost", "cancelled"]
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
 
@@ -106,6 +123,10 @@ class Run:
     attempts: tuple[Attempt, ...] = ()
     redriven_as: str | None = None
     redrive_of: str | None = None
+    slot: int | None = None
+    """The number of the slot that it holds, or held when it was active last."""
+    cancel_ms: int | None = None
+    """When it was asked to stop."""
     dead: bool = False
     """Whether it still lies among the dead letters."""
 

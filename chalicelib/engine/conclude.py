@@ -1,18 +1,19 @@
 """Recording how attempts ended: the runs' ends many a call, the next attempts with their timers one by one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
-from chalicelib.domain.outcome import Outcome
+from chalicelib.domain.outcome import Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
+from chalicelib.engine.admission import PATIENCE_MS, Admission
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.records import encode_attempts, run_key
-from chalicelib.engine.settle import settle
+from chalicelib.engine.settle import settle, stopped
 from chalicelib.engine.timers import RunTimer
 from chalicelib.ports.table import ConditionFailed
 
@@ -38,10 +39,13 @@ class Concluder:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._admission = Admission(engine)
 
-    def settled(self, job: Job, run: Run, outcome: Outcome) -> Ended:
-        """How the run goes on after this outcome of its current attempt."""
+    def settled(self, job: Job, run: Run, outcome: Outcome, *, cancelled: bool = False) -> Ended:
+        """How the run goes on after its current attempt. What succeeded has succeeded, also when asked to stop."""
         now_ms, fraction = self._engine.clock.now_ms(), self._engine.ids.fraction()
+        if cancelled and not isinstance(outcome, Succeeded):
+            return Ended(job, run, stopped(run, now_ms=now_ms))
         return Ended(job, run, settle(run, outcome, job.retry, now_ms=now_ms, fraction=fraction))
 
     def record(self, ended: Sequence[Ended], *, deadline: float) -> None:
@@ -49,8 +53,10 @@ class Concluder:
         writes = [record.ending(each.after, each.before) for each in ended]
         held = self._persist(lambda: self._engine.db.runs.write_each(writes), deadline)
         for each, recorded in zip(ended, held, strict=True):
-            if not recorded:
-                self._look_why(each, deadline)
+            if not (recorded or self._is_recorded(each.after, deadline)):
+                self._tell_late(each)
+            elif each.before.slot is not None:
+                self._admission.leave(each.job, each.before)
 
     def retry(self, ended: Ended, *, deadline: float) -> None:
         """Record that another attempt follows, and ring it if it is near; as `record`."""
@@ -59,9 +65,17 @@ class Concluder:
         try:
             self._persist(lambda: self._engine.db.transact(*writes), deadline)
         except ConditionFailed:
-            if not self._look_why(ended, deadline):
+            if not self._is_recorded(ended.after, deadline):
+                self._stop_or_tell(ended, deadline)
                 return
+        self._admission.keep(ended.job, ended.before, timer.due_ms + PATIENCE_MS)
         self._ring_if_near(timer)
+
+    def _stop_or_tell(self, ended: Ended, deadline: float) -> None:
+        """Another attempt was refused: the run was asked to stop, or it is not ours any more."""
+        now_ms = self._engine.clock.now_ms()
+        over = replace(ended.after, status=RunStatus.CANCELLED, retry_ms=None, finished_ms=now_ms)
+        self.record([replace(ended, after=over)], deadline=deadline)
 
     def _persist(self, write: Callable[[], T], deadline: float) -> T:
         pause = FIRST_PAUSE_SECONDS
@@ -74,19 +88,18 @@ class Concluder:
                 self._engine.clock.sleep(pause)
                 pause *= 2
 
-    def _look_why(self, ended: Ended, deadline: float) -> bool:
-        """After a refusal: True if it came from an earlier try of ours, whose answer was lost; a zombie is told of."""
-        run = ended.after
+    def _is_recorded(self, run: Run, deadline: float) -> bool:
+        """After a refusal: whether it came from an earlier try of ours, whose answer was lost."""
         item = self._persist(lambda: self._engine.db.runs.get(run_key(run.tenant, run.id)), deadline)
         ours = {"owner": run.owner, "attempts": encode_attempts(run.attempts)}
-        if item is not None and ours.items() <= item.items():
-            return True
+        return item is not None and ours.items() <= item.items()
+
+    def _tell_late(self, ended: Ended) -> None:
         self._engine.telemetry.warning(
             "A result came too late: the run has gone on without this worker.",
             run_id=ended.before.id,
             fence=ended.before.fence,
         )
-        return False
 
     def _ring_if_near(self, timer: RunTimer) -> None:
         """The timer is stored: if this fails, the dispatcher rings it."""

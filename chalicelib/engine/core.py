@@ -20,7 +20,7 @@ class EngineSettings:
     """`horizon_ms`: how far ahead a tick rings. `lead_ms`: how much earlier than due a message becomes visible.
 
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
-    worker: who is earlier rings again.
+    worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
     """
 
     lead_ms: int = 250
@@ -29,6 +29,7 @@ class EngineSettings:
     shards: int = 64
     retention_days: int = 30
     lease_margin_ms: int = 10_000
+    beat_ms: int = 10_000
 
     def expires_at(self, now_ms: int) -> int:
         """The epoch second at which a record made now is no longer kept."""

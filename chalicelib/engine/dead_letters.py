@@ -9,14 +9,14 @@ from chalicelib.engine import record
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_run, job_key, run_key
-from chalicelib.engine.settle import lost
+from chalicelib.engine.settle import lost, stopped
 from chalicelib.engine.start import refusal
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put, Write
 
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """Write the run down as failed, or as skipped where its job does not want it any more."""
+    """Write down that the run is given up: as failed, or as cancelled if that had been asked for."""
 
     write: Write
 
@@ -42,7 +42,8 @@ def decide_burial(
             return None
         if existing.lease_ms >= now_ms:
             return LookAgain(existing.lease_ms + 1)
-        return Bury(record.ending(lost(existing, now_ms=now_ms), existing))
+        given_up = lost if existing.cancel_ms is None else stopped
+        return Bury(record.ending(given_up(existing, now_ms=now_ms), existing))
     if existing.attempt != message.attempt - 1:
         return None
     next_attempt = replace(existing, attempt=message.attempt, started_ms=None)

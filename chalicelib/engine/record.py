@@ -10,7 +10,10 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import dead_mark, encode_attempts, encode_run, run_key
 from chalicelib.engine.timers import RunTimer, encode_timer
-from chalicelib.ports.table import Absent, Condition, Is, Item, Put, TableName, Update, Write, all_of
+from chalicelib.ports.table import Absent, Condition, Is, Item, Lacks, Put, TableName, Update, Write, all_of
+
+MAX_LEASE_MS = 60_000
+"""A dead worker's run and slot are free after a minute and the margin, however long the job may take."""
 
 
 def new_run(message: RunMessage) -> Run:
@@ -27,8 +30,14 @@ def new_run(message: RunMessage) -> Run:
     )
 
 
+def lease_until(job: Job, *, started_ms: int, now_ms: int, margin_ms: int) -> int:
+    """Until when a worker that is alive now holds the run: for its time limit, or until a few heartbeats are missed."""
+    limit_ms = round(job.timeout_seconds * 1000)
+    return min(started_ms + limit_ms, now_ms + MAX_LEASE_MS) + margin_ms
+
+
 def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int, margin_ms: int) -> Run:
-    """The run as it is while this attempt is executed: leased to `owner` for the attempt's time and a margin."""
+    """The run as it is while this attempt is executed: leased to `owner`, who renews the lease of a long attempt."""
     return replace(
         run,
         status=RunStatus.RUNNING,
@@ -37,7 +46,7 @@ def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int,
         starts=run.starts + 1,
         fence=run.fence + 1,
         owner=owner,
-        lease_ms=now_ms + round(job.timeout_seconds * 1000) + margin_ms,
+        lease_ms=lease_until(job, started_ms=now_ms, now_ms=now_ms, margin_ms=margin_ms),
         first_started_ms=now_ms if run.first_started_ms is None else run.first_started_ms,
         started_ms=now_ms,
         retry_ms=None,
@@ -68,6 +77,8 @@ def takeover(run: Run, existing: Run) -> Update:
         "started_ms": run.started_ms or 0,
         "first_started_ms": run.first_started_ms or 0,
     }
+    if run.slot is not None:
+        changes["slot"] = run.slot
     gone = ("retry_ms", "skip_reason", "finished_ms")
     return Update(run_key(run.tenant, run.id), changes, remove=gone, when=unchanged(existing))
 
@@ -80,8 +91,12 @@ def ending(run: Run, before: Run) -> Update:
             changes[name] = value
     if run.dead:
         changes |= dead_mark(run.tenant, run.id)
-    mine = all_of(unchanged(before), Is("owner", before.owner))
-    return Update(run_key(run.tenant, run.id), changes, when=mine)
+    return Update(run_key(run.tenant, run.id), changes, when=mine(before))
+
+
+def mine(run: Run) -> Condition:
+    """The run is still under way as this very start of it."""
+    return all_of(unchanged(run), Is("owner", run.owner))
 
 
 def skipping(
@@ -97,9 +112,11 @@ def skipping(
 
 def look_again(engine: Engine, message: RunMessage, at_ms: int) -> None:
     """A timer that rings this message once more: timers outlast whoever holds the lease."""
-    shard = bucket_of(message.job_id, engine.settings.shards)
-    timer = RunTimer(shard, replace(message, due_ms=at_ms))
-    engine.db.timers.put_all([encode_timer(timer)])
+    engine.db.timers.put_all([encode_timer(timer_to_look_again(engine, message, at_ms))])
+
+
+def timer_to_look_again(engine: Engine, message: RunMessage, at_ms: int) -> RunTimer:
+    return RunTimer(bucket_of(message.job_id, engine.settings.shards), replace(message, due_ms=at_ms))
 
 
 def retry_timer(run: Run, shard: int) -> RunTimer:
@@ -108,5 +125,7 @@ def retry_timer(run: Run, shard: int) -> RunTimer:
 
 
 def retrying(run: Run, before: Run, timer: RunTimer) -> tuple[tuple[TableName, Write], ...]:
-    """The transaction that ends an attempt and sets the timer of the next."""
-    return ("runs", ending(run, before)), ("timers", Put(encode_timer(timer)))
+    """The transaction that ends an attempt and sets the timer of the next, unless the run was asked to stop."""
+    ended = ending(run, before)
+    wanted = replace(ended, when=all_of(mine(before), Lacks("cancel_ms")))
+    return ("runs", wanted), ("timers", Put(encode_timer(timer)))

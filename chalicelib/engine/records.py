@@ -64,6 +64,8 @@ _OPTIONAL = (
     "skip_reason",
     "redriven_as",
     "redrive_of",
+    "slot",
+    "cancel_ms",
 )
 _NUMBERS = ("nominal_ms", "due_ms", "schedule_revision", "attempt", "starts", "fence", "lease_ms")
 

@@ -30,6 +30,12 @@ def settle(run: Run, outcome: Outcome, policy: RetryPolicy, *, now_ms: int, frac
     return replace(ended, status=RunStatus.RETRYING, retry_ms=retry_ms, finished_ms=None, dead=False)
 
 
+def stopped(run: Run, *, now_ms: int) -> Run:
+    """The run, cancelled while it was under way."""
+    error = {"kind": "cancelled", "message": "It was asked to stop."}
+    return _ended(run, RunStatus.CANCELLED, "cancelled", now_ms, error=error)
+
+
 def lost(run: Run, *, now_ms: int) -> Run:
     """The run, given up because its workers died."""
     return _failed(run, WORKER_LOST, now_ms)
@@ -45,7 +51,7 @@ def _failed(run: Run, failed: Failed, now_ms: int) -> Run:
     return replace(_ended(run, status, word, now_ms, error=error, result=failed.result), dead=True)
 
 
-Word = Literal["succeeded", "failed", "timed_out", "lost"]
+Word = Literal["succeeded", "failed", "timed_out", "lost", "cancelled"]
 _WORDS: dict[str, Word] = {"timeout": "timed_out", "worker_lost": "lost"}
 
 

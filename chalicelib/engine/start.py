@@ -47,11 +47,18 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancel:
+    """It was asked to stop, and nobody works on it any more."""
+
+    existing: Run
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """There is nothing left to do for this message."""
 
 
-Decision = Start | Mine | Skip | Later | GiveUp | Drop
+Decision = Start | Mine | Skip | Later | GiveUp | Cancel | Drop
 
 
 def refusal(job: Job | None, message: RunMessage) -> SkipReason | None:
@@ -97,6 +104,8 @@ def _beside_a_running_one(existing: Run, message: RunMessage, owner: str, now_ms
         return Mine(existing)
     if existing.lease_ms >= now_ms:
         return Later(existing.lease_ms + 1)
+    if existing.cancel_ms is not None:
+        return Cancel(existing)
     if existing.starts - existing.attempt >= MAX_EXTRA_STARTS:
         return GiveUp(existing)
     return Start(existing)

@@ -7,11 +7,23 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run
 from chalicelib.engine import record
+from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import decode_run, job_key, run_key
-from chalicelib.engine.settle import lost
-from chalicelib.engine.start import Decision, Drop, GiveUp, Later, Mine, Skip, Start, decide_start, refusal
+from chalicelib.engine.settle import lost, stopped
+from chalicelib.engine.start import (
+    Cancel,
+    Decision,
+    Drop,
+    GiveUp,
+    Later,
+    Mine,
+    Skip,
+    Start,
+    decide_start,
+    refusal,
+)
 from chalicelib.ports.table import ConditionFailed, Key
 
 TRIES = 4
@@ -36,6 +48,7 @@ class Starter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._admission = Admission(engine)
 
     def start_fresh(
         self, tickets: Sequence[Ticket], jobs: Mapping[Key, Job]
@@ -70,7 +83,7 @@ class Starter:
     def _is_simple(ticket: Ticket, job: Job) -> bool:
         message = ticket.message
         is_first = message.attempt == 1 and message.trigger == "schedule"
-        return is_first and refusal(job, message) is None
+        return is_first and job.concurrency.policy == "allow" and refusal(job, message) is None
 
     def _write_first(self, runs: Mapping[str, Run]) -> dict[str, Run]:
         if not runs:
@@ -103,6 +116,8 @@ class Starter:
             case Start(existing):
                 assert job is not None
                 run = self._started(existing or record.new_run(message), job, ticket)
+                if job.concurrency.policy != "allow":
+                    return self._admission.enter(job, message, existing, run)
                 first = record.first_start(run, engine.settings.expires_at(now_ms))
                 engine.db.runs.write(record.takeover(run, existing) if existing else first)
                 return run
@@ -111,8 +126,12 @@ class Starter:
                 engine.db.runs.write(
                     record.skipping(message, reason, existing, now_ms=now_ms, expires_at=expires_at)
                 )
+                if existing and job:
+                    self._admission.leave(job, existing)
             case GiveUp(existing):
                 engine.db.runs.write(record.ending(lost(existing, now_ms=now_ms), existing))
+            case Cancel(existing):
+                engine.db.runs.write(record.ending(stopped(existing, now_ms=now_ms), existing))
             case Later(at_ms):
                 record.look_again(engine, message, at_ms)
             case Drop():

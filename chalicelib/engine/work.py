@@ -3,19 +3,23 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run
+from chalicelib.engine.admission import Admission
 from chalicelib.engine.conclude import Concluder, Ended
 from chalicelib.engine.core import Engine, Lane, lane_of
+from chalicelib.engine.heartbeat import Active, beat
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.ring import ring_all
 from chalicelib.engine.starter import Starter, Ticket
+from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Key
 
 READ_AHEAD_MS = 40
@@ -23,8 +27,8 @@ READ_AHEAD_MS = 40
 LINGER_SECONDS = 0.002
 """How long an ended attempt waits for others, so that they are recorded in one call."""
 
-Execute = Callable[[Job, Run, float], Outcome]
-"""Carries out one attempt, at most until the deadline (monotonic seconds). It never raises."""
+Execute = Callable[[Job, Run, float, Stop], Outcome]
+"""Carries out one attempt, until the deadline (monotonic seconds) or until it is to stop. It never raises."""
 
 
 class Worker:
@@ -33,6 +37,7 @@ class Worker:
     def __init__(self, engine: Engine, lane: Lane, execute: Execute, pool: Executor) -> None:
         self._engine, self._lane, self._execute, self._pool = engine, lane, execute, pool
         self._starter, self._concluder = Starter(engine), Concluder(engine)
+        self._admission = Admission(engine)
 
     def work(self, deliveries: Sequence[Delivery], *, deadline: float) -> list[str]:
         """Work off a batch before `deadline` (monotonic seconds); the ids of the deliveries that must come again."""
@@ -82,7 +87,7 @@ class Worker:
         ]
         self._hold_until(due_ms, batch)
         for ticket, run in self._starter.start_fresh(tickets, jobs):
-            future = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch.deadline)
+            future = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch)
             batch.pending[future] = ticket.delivery_id
 
     def _belongs_elsewhere(self, ticket: Ticket, jobs: Mapping[Key, Job]) -> bool:
@@ -93,16 +98,19 @@ class Worker:
         self._ring_again([ticket.message], lane_of(job))
         return True
 
-    def _attempt(self, ticket: Ticket, job: Job | None, run: Run | None, deadline: float) -> Ended | None:
+    def _attempt(self, ticket: Ticket, job: Job | None, run: Run | None, batch: "_Batch") -> Ended | None:
         """In the pool: start the run if that is still to do, execute it; what became of it, None if it is not ours."""
         run = run or self._starter.start_one(ticket, job)
         if job is None or run is None:
             return None
-        own_deadline = min(deadline, self._engine.clock.monotonic() + job.timeout_seconds)
-        ended = self._concluder.settled(job, run, self._execute(job, run, own_deadline))
+        deadline = min(batch.deadline, self._engine.clock.monotonic() + job.timeout_seconds)
+        active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms)
+        with batch.keeping(active):
+            outcome = self._execute(job, run, deadline, active.stop)
+        ended = self._concluder.settled(job, run, outcome, cancelled=active.cancelled)
         if not ended.is_retried:
             return ended
-        self._concluder.retry(ended, deadline=deadline)
+        self._concluder.retry(ended, deadline=batch.deadline)
         return None
 
     def _hold_until(self, at_ms: int, batch: "_Batch") -> None:
@@ -113,13 +121,24 @@ class Worker:
     def _record_until(self, at_ms: int | None, batch: "_Batch") -> None:
         """Record attempts as they end, those of about the same moment together, until then or until none is left."""
         while batch.pending:
-            seconds = None if at_ms is None else (at_ms - self._engine.clock.now_ms()) / 1000
-            if seconds is not None and seconds <= 0:
+            now_ms = self._engine.clock.now_ms()
+            if at_ms is not None and at_ms <= now_ms:
                 return
-            done = wait(batch.pending, seconds, FIRST_COMPLETED).done
+            beat_ms = self._beat(batch, now_ms)
+            next_ms = beat_ms if at_ms is None else min(at_ms, beat_ms)
+            done = wait(batch.pending, max(0, next_ms - now_ms) / 1000, FIRST_COMPLETED).done
             if done and len(done) < len(batch.pending):
                 done = wait(batch.pending, LINGER_SECONDS).done
             self._record(done, batch)
+
+    def _beat(self, batch: "_Batch", now_ms: int) -> int:
+        """Heartbeats of the attempts that are due for one; when to look next."""
+        for active in batch.active():
+            if active.beat_ms <= now_ms:
+                beat(self._engine, self._admission, active)
+        return min(
+            (active.beat_ms for active in batch.active()), default=now_ms + self._engine.settings.beat_ms
+        )
 
     def _record(self, done: set["Future[Ended | None]"], batch: "_Batch") -> None:
         ended, deliveries = [], []
@@ -171,3 +190,16 @@ class _Batch:
     deadline: float
     pending: dict["Future[Ended | None]", str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
+    _active: dict[int, Active] = field(default_factory=dict)
+
+    @contextmanager
+    def keeping(self, active: Active) -> Iterator[None]:
+        """The attempt has heartbeats as long as it lasts."""
+        self._active[id(active)] = active
+        try:
+            yield
+        finally:
+            del self._active[id(active)]
+
+    def active(self) -> list[Active]:
+        return list(self._active.values())

@@ -10,12 +10,16 @@ from chalicelib.domain.run import Run
 from chalicelib.executors.base import Call, ExecutorSettings
 from chalicelib.executors.registry import executor, spec
 from chalicelib.ports.clock import Clock
+from chalicelib.ports.stop import Stop
 
 
-def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, float], Outcome]:
-    """What carries out attempts: called with a job, its run and a deadline in monotonic seconds. It never raises."""
+def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, float, Stop], Outcome]:
+    """What carries out attempts: called with a job, its run, a deadline in monotonic seconds, a wish to stop.
 
-    def attempt(job: Job, run: Run, deadline: float) -> Outcome:
+    It never raises.
+    """
+
+    def attempt(job: Job, run: Run, deadline: float, stop: Stop) -> Outcome:
         kind, execute = spec(job.type), executor(job.type)
         if kind is None or execute is None:
             return Failed("unknown", f"This deployment has no job type {job.type!r}.")
@@ -35,6 +39,7 @@ def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, fl
             deadline=deadline,
             clock=clock,
             settings=settings,
+            stop=stop,
         )
         return execute(call)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from chalicelib.domain.outcome import Outcome
 from chalicelib.ports.clock import Clock
+from chalicelib.ports.stop import Stop
 
 ConfigModel = type[BaseModel]
 
@@ -51,6 +52,7 @@ class Call:
     deadline: float
     clock: Clock
     settings: ExecutorSettings = ExecutorSettings()
+    stop: Stop = field(default_factory=Stop)
 
     def remaining(self) -> float:
         """Seconds until the deadline; zero or less when it has passed."""
@@ -58,4 +60,5 @@ class Call:
 
 
 Executor = Callable[[Call], Outcome]
-"""Makes the effect of one attempt. It returns before the deadline, or very shortly after it."""
+"""Makes the effect of one attempt. It returns before the deadline, or very shortly after it; likewise if it is to stop:
+any failure will do then, since the run is recorded as cancelled."""

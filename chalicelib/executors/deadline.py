@@ -3,10 +3,29 @@
 import socket
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import certifi
 from urllib3.util.ssl_ import create_urllib3_context
+
+from chalicelib.ports.stop import Stop
+
+LISTEN_SECONDS = 0.5
+"""How long a silent peer is listened to before the wish to stop is looked at."""
+_stop: ContextVar[Stop] = ContextVar("stop", default=Stop())  # noqa: B039 - nobody sets the default
+
+
+@contextmanager
+def stopping_with(stop: Stop) -> Iterator[None]:
+    """In this thread, sockets give up when `stop` is wanted: as if their time were up."""
+    token = _stop.set(stop)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
 
 
 class _Budget(socket.socket):
@@ -18,17 +37,24 @@ class _Budget(socket.socket):
         self._until = None if value is None else time.monotonic() + value
         super().settimeout(value)
 
-    def _arm(self) -> None:
+    def _arm(self, at_most: float | None = None) -> None:
+        if _stop.get().is_wanted:
+            raise TimeoutError("told to stop")
         if self._until is None:
             return
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        super().settimeout(left)
+        super().settimeout(left if at_most is None else min(left, at_most))
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._arm()
-        return super().recv_into(*args, **kwargs)
+        while True:
+            self._arm(LISTEN_SECONDS)
+            try:
+                return super().recv_into(*args, **kwargs)
+            except TimeoutError:
+                if self._until is None:
+                    raise
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         self._arm()

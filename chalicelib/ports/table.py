@@ -32,6 +32,13 @@ class Below:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacks:
+    """The item has no such attribute; True also where there is no item."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     parts: tuple["Condition", ...]
 
@@ -41,7 +48,7 @@ class AllOf:
     parts: tuple["Condition", ...]
 
 
-Condition = Absent | Is | Below | AnyOf | AllOf
+Condition = Absent | Is | Below | Lacks | AnyOf | AllOf
 
 
 def any_of(*parts: Condition) -> AnyOf:
@@ -150,7 +157,7 @@ class Table(Protocol):
         """Carry out writes to different keys, each for itself, many a call: whether each one's condition held.
 
         False may come from the very same write, as ConditionFailed says.
-        Each is a Put when Absent, or an Update that needs an existing item, without `add`.
+        Each is a Put when Absent, or an Update that needs an existing item, without `add` and `Lacks`.
         """
         ...
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from itertools import pairwise
 
 import pytest
 
@@ -117,6 +118,27 @@ def test_a_worker_killed_in_the_middle_is_replaced(api: Api, server: Target, sta
         stack.client("sqs").set_queue_attributes(
             QueueUrl=stack.outputs["ChronosFastQueueUrl"], Attributes={"VisibilityTimeout": "100"}
         )
+
+
+def test_a_run_under_way_is_cancelled(api: Api) -> None:
+    job = api.job({"kind": "manual"}, type="dummy", config={"duration_seconds": 50}, timeout_seconds=55)
+    run = api.post(f"/jobs/{job['id']}/trigger")
+    eventually(lambda: api.get(f"/runs/{run['id']}")["status"] == "RUNNING")
+    assert api.post(f"/runs/{run['id']}/cancel")["cancel_requested_at"]
+    ended = eventually(lambda: api.runs(job, "CANCELLED"), seconds=25)[0]
+    assert ms(ended["finished_at"]) - ms(ended["started_at"]) < 30_000
+
+
+def test_runs_of_a_job_that_forbids_overlap_never_meet(api: Api) -> None:
+    job = api.job(
+        "* * * * * *", type="dummy", config={"duration_seconds": 2.5}, concurrency={"policy": "forbid"}
+    )
+    eventually(lambda: len(api.runs(job, "SUCCEEDED")) >= 3, seconds=30)
+    api.post(f"/jobs/{job['id']}/pause")
+    times = sorted((ms(run["started_at"]), ms(run["finished_at"])) for run in api.runs(job, "SUCCEEDED"))
+    assert all(end <= start for (_, end), (start, _) in pairwise(times))
+    assert {run["skip_reason"] for run in api.runs(job, "SKIPPED")} <= {"overlap", "paused"}
+    assert api.runs(job, "SKIPPED")
 
 
 def test_what_the_queue_gives_up_is_settled_as_failed(api: Api, stack: Stack) -> None:

@@ -60,6 +60,7 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
         "drift_ms": 12,
         "next_attempt_at": None,
         "skip_reason": None,
+        "cancel_requested_at": None,
         "redrive_of": None,
         "redriven_as": None,
         "attempts": [
@@ -252,3 +253,39 @@ def test_health_tells_of_the_tables_and_of_the_dispatcher(
     clock.ms += 180_000
     late = api.get("/health")
     assert (late.status, late.json["status"]) == (200, "degraded")
+
+
+def test_a_trigger_that_has_not_started_is_cancelled_at_once(api: ApiClient) -> None:
+    run = api.post(f"/jobs/{api.create()['id']}/trigger").json
+    answer = api.post(f"/runs/{run['id']}/cancel")
+    assert answer.status == 200
+    assert answer.json["status"] == "CANCELLED"
+    assert answer.json["cancel_requested_at"] == answer.json["finished_at"] == "2027-01-15T12:00:00Z"
+    assert api.get(f"/runs/{run['id']}").json == answer.json
+
+
+def test_a_run_under_way_is_asked_to_stop(api: ApiClient, kept: Keep) -> None:
+    run = kept(some_run(api.create()["id"], status=RunStatus.RUNNING))
+    answer = api.post(f"/runs/{run.id}/cancel")
+    assert answer.status == 202
+    assert answer.json["status"] == "RUNNING"
+    assert answer.json["cancel_requested_at"] == "2027-01-15T12:00:00Z"
+    assert api.post(f"/runs/{run.id}/cancel").status == 202, "asking again is fine"
+
+
+def test_a_run_that_is_over_cannot_be_cancelled(api: ApiClient, kept: Keep) -> None:
+    run = kept(some_run(api.create()["id"]))
+    refused = api.post(f"/runs/{run.id}/cancel")
+    assert (refused.status, refused.json["code"]) == (409, "conflict")
+    assert "SUCCEEDED" in refused.json["detail"]
+
+
+def test_an_unknown_run_cannot_be_cancelled(api: ApiClient) -> None:
+    assert api.post(f"/runs/{UNKNOWN}/cancel").status == 404
+
+
+def test_a_run_of_a_job_that_is_gone_can_be_cancelled(api: ApiClient) -> None:
+    job_id = api.create()["id"]
+    run = api.post(f"/jobs/{job_id}/trigger").json
+    api.delete(f"/jobs/{job_id}")
+    assert api.post(f"/runs/{run['id']}/cancel").json["status"] == "CANCELLED"

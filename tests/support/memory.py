@@ -18,6 +18,7 @@ from chalicelib.ports.table import (
     Is,
     Item,
     Key,
+    Lacks,
     Page,
     Put,
     TableName,
@@ -40,6 +41,8 @@ def holds(condition: Condition | None, item: Item | None) -> bool:
         case Below(name, value):
             stored = (item or {}).get(name)
             return type(stored) is type(value) and stored < value  # type: ignore[operator]
+        case Lacks(name):
+            return name not in (item or {})
         case AnyOf(parts):
             return any(holds(part, item) for part in parts)
         case AllOf(parts):

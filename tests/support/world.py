@@ -17,6 +17,7 @@ from chalicelib.engine.records import decode_run, encode_job, run_key, run_parti
 from chalicelib.engine.tick import tick
 from chalicelib.engine.timers import Timer, decode_timer, encode_timer, partition
 from chalicelib.engine.work import Worker
+from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Put, Update, Write
 from tests.support.memory import (
     FakeClock,
@@ -82,9 +83,10 @@ class World:
         )
         self.executed: list[tuple[Run, int]] = []
         self.outcome: Callable[[Job, Run], Outcome] = lambda _job, _run: Succeeded({})
-        self.worker = Worker(self.engine, "fast", self._execute, Inline())
+        self.pool = Inline()
+        self.worker = Worker(self.engine, "fast", self._execute, self.pool)
 
-    def _execute(self, job: Job, run: Run, _deadline: float) -> Outcome:
+    def _execute(self, job: Job, run: Run, _deadline: float, _stop: Stop) -> Outcome:
         self.executed.append((run, self.clock.now_ms()))
         return self.outcome(job, run)
 

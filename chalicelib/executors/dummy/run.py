@@ -6,18 +6,31 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.executors.base import Call
 from chalicelib.executors.dummy.spec import Config
 
+NAP_SECONDS = 0.25
+
 
 def execute(call: Call) -> Outcome:
     config: Config = call.config
     if config.duration_seconds:
         remaining = call.remaining()
-        call.clock.sleep(min(config.duration_seconds, max(0.0, remaining)))
+        if not _rested(call, min(config.duration_seconds, max(0.0, remaining))):
+            return Failed("unknown", "It was told to stop.")
         if config.duration_seconds > remaining:
             return Failed("timeout", "The attempt's time was up.")
     reason = _failure(config, call)
     if reason:
         return Failed(config.error_kind, reason)
     return Succeeded({"output": config.output})
+
+
+def _rested(call: Call, seconds: float) -> bool:
+    """Sleep, a little at a time; False if it is to stop."""
+    until = call.clock.monotonic() + seconds
+    while (left := until - call.clock.monotonic()) > 0:
+        if call.stop.is_wanted:
+            return False
+        call.clock.sleep(min(left, NAP_SECONDS))
+    return True
 
 
 def _failure(config: Config, call: Call) -> str | None:

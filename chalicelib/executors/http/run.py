@@ -8,6 +8,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.executors.base import Call
+from chalicelib.executors.deadline import stopping_with
 from chalicelib.executors.guard import ForbiddenTarget
 from chalicelib.executors.http.answer import judged, kept
 from chalicelib.executors.http.redirects import MAX_REDIRECTS, Request, following
@@ -20,7 +21,8 @@ _MAX_MESSAGE = 300
 def execute(call: Call) -> Outcome:
     config: Config = call.config
     started = call.clock.monotonic()
-    return _exchange(call, _request(call), MAX_REDIRECTS if config.follow_redirects else 0, started)
+    with stopping_with(call.stop):
+        return _exchange(call, _request(call), MAX_REDIRECTS if config.follow_redirects else 0, started)
 
 
 def _exchange(call: Call, request: Request, redirects: int, started: float) -> Outcome:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from pydantic import Field, field_validator
 
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.run import Run, RunStatus, Trigger
 from chalicelib.engine.core import Engine
-from chalicelib.features.base import Answer, Request, Response, Route
+from chalicelib.features.base import Answer, Body, NoFields, Request, Response, Route
 from chalicelib.features.paging import List, PageQuery
 from chalicelib.features.runs import service
 from chalicelib.features.runs.views import RunPage, RunView, run_summary, run_view
@@ -58,6 +59,11 @@ def get_run(engine: Engine, request: Request) -> Response:
     return Response(run_view(service.read(engine, request.tenant, request.path["run_id"])))
 
 
+def cancel_run(engine: Engine, request: Request) -> Response:
+    run = service.cancel(engine, request.tenant, request.path["run_id"])
+    return Response(run_view(run), 200 if run.is_final else 202)
+
+
 def _page(runs: list[Run], cursor: str | None) -> Response:
     return Response(RunPage.model_construct(items=[run_summary(run) for run in runs], next_cursor=cursor))
 
@@ -93,6 +99,21 @@ ROUTES = (
         summary="Get a run with its attempts",
         tag="runs",
         answers=(Answer(description="The run.", model=RunView),),
+    ),
+    Route(
+        method="POST",
+        path="/runs/{run_id}/cancel",
+        handler=cancel_run,
+        summary="Cancel a run",
+        tag="runs",
+        description="One that waits, or lies between attempts, is cancelled at once. One under way is asked to stop: "
+        "its worker learns of it within about ten seconds. What it did until then stays done.",
+        body=Body(model=NoFields, required=False),
+        answers=(
+            Answer(description="It is cancelled.", model=RunView),
+            Answer(description="It is asked to stop.", status=202, model=RunView),
+        ),
+        errors=(Conflict,),
     ),
     replace(_OF_JOB, path="/jobs/{job_id}/executions", description=_EARLIER),
     replace(_ALL, path="/executions", description=_EARLIER),

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.ids import is_id
 from chalicelib.domain.run import Run
+from chalicelib.engine.admission import Admission
+from chalicelib.engine.cancel import ask_to_stop
 from chalicelib.engine.core import Engine
-from chalicelib.engine.records import decode_run, run_key, run_partitions, runs_of_job
+from chalicelib.engine.records import decode_job, decode_run, job_key, run_key, run_partitions, runs_of_job
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import Fetch, read_page
-from chalicelib.ports.table import Item
+from chalicelib.ports.table import ConditionFailed, Item
 
 Wanted = Callable[[Run], bool]
+TRIES = 5
+"""How often a cancellation is decided anew when the run has moved on."""
 _LOWEST, _PAST_ALL = "run_", "run_~"
 
 
@@ -21,6 +25,26 @@ def read(engine: Engine, tenant: str, identifier: str) -> Run:
     if item is None:
         raise NotFound("There is no such run.")
     return decode_run(item)
+
+
+def cancel(engine: Engine, tenant: str, identifier: str) -> Run:
+    """The run, cancelled or asked to stop. NotFound; Conflict if it is over, or changes all the time."""
+    for _ in range(TRIES):
+        run = read(engine, tenant, identifier)
+        try:
+            after = ask_to_stop(engine, run)
+        except ConditionFailed:
+            continue
+        if after.is_final and after is not run:
+            _make_room(engine, after)
+        return after
+    raise Conflict("The run keeps changing; try again.")
+
+
+def _make_room(engine: Engine, run: Run) -> None:
+    item = engine.db.catalog.get(job_key(run.tenant, run.job_id))
+    if item is not None:
+        Admission(engine).leave(decode_job(item), run)
 
 
 def of_job(

@@ -29,7 +29,7 @@ class AttemptView(BaseModel):
     number: int = Field(description="Counted from 1.")
     started_at: str = Field(json_schema_extra=_MOMENT)
     finished_at: str | None = Field(json_schema_extra=_MOMENT)
-    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost"]
+    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost", "cancelled"]
     error: AttemptError | None
     result: dict[str, Any] | None
 
@@ -53,6 +53,9 @@ class RunSummary(BaseModel):
     drift_ms: int | None = Field(description="How much later than `scheduled_at` the first attempt started.")
     next_attempt_at: str | None = Field(json_schema_extra=_MOMENT, description="For a run that is RETRYING.")
     skip_reason: SkipReason | None
+    cancel_requested_at: str | None = Field(
+        json_schema_extra=_MOMENT, description="When it was asked to stop."
+    )
     redrive_of: str | None = Field(description="The dead run that this one does again.")
     redriven_as: str | None = Field(description="The run that does this dead one again.")
 
@@ -94,6 +97,7 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "drift_ms": run.drift_ms,
         "next_attempt_at": _moment(run.retry_ms),
         "skip_reason": run.skip_reason,
+        "cancel_requested_at": _moment(run.cancel_ms),
         "redrive_of": run.redrive_of,
         "redriven_as": run.redriven_as,
     }

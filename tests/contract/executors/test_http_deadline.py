@@ -138,6 +138,23 @@ def test_a_slow_handshake_cannot_stretch_the_deadline(
         _times_out_in_time(server.url(host="localhost", scheme="https"), authority.settings)
 
 
+@pytest.mark.parametrize(
+    "script", [_never_answers, _drips_its_headers, _drips_its_body, _says_continue_for_ever]
+)
+def test_an_exchange_ends_soon_when_it_is_to_stop(script: Callable[[Talk], None]) -> None:
+    settings = ExecutorSettings(allow_networks=("127.0.0.0/8",))
+
+    def told(talk: Talk) -> None:
+        call.stop.want()
+        script(talk)
+
+    with serving(told) as server:
+        call = call_of("http", {"url": server.url()}, seconds=60, settings=settings)
+        outcome = perform(call, "http")
+        assert isinstance(outcome, Failed), outcome
+        assert call.remaining() > 50, "it did not wait for its deadline"
+
+
 def test_a_connection_used_before_has_the_new_calls_time() -> None:
     def script(talk: Talk) -> None:
         talk.read()

@@ -17,6 +17,7 @@ from chalicelib.ports.table import (
     Delete,
     Is,
     Item,
+    Lacks,
     Put,
     Update,
     all_of,
@@ -87,6 +88,9 @@ CONDITIONS = [
     (Absent(), False, "there is an item"),
     (all_of(Is("status", "RUNNING"), Below("lease", 11)), True, "both hold"),
     (all_of(Is("status", "RUNNING"), Below("lease", 1)), False, "one does not"),
+    (Lacks("nothing"), True, "no such attribute"),
+    (Lacks("status"), False, "there is one"),
+    (all_of(Is("lease", 10), Lacks("nothing")), True, "both hold"),
     (any_of(Absent(), Is("status", "RUNNING")), True, "one holds"),
     (any_of(Absent(), all_of(Is("status", "x"), PRESENT)), False, "none holds"),
 ]
