@@ -43,15 +43,16 @@ _HEADERS: dict[type[ChronosError], dict[str, str]] = {
 
 
 def problem_of(error: ChronosError, request_id: str) -> Response:
-    """What the error looks like to a client."""
+    """What the error looks like to a client. An adapter's own kind of error looks like the kind it belongs to."""
     more: dict[str, Any] = {}
     if isinstance(error, Invalid):
         more["errors"] = [
             {"pointer": problem.pointer, "message": problem.message, "code": problem.code}
             for problem in error.problems
         ]
-    response = problem(STATUS[type(error)], error.code, error.message, request_id, **more)
-    return Response(response.body, response.status, _HEADERS.get(type(error), {}), PROBLEM_JSON)
+    known = next(kind for kind in type(error).__mro__ if kind in STATUS)
+    response = problem(STATUS[known], error.code, error.message, request_id, **more)
+    return Response(response.body, response.status, _HEADERS.get(known, {}), PROBLEM_JSON)
 
 
 def problem(status: int, code: str, detail: str, request_id: str, **more: Any) -> Response:

@@ -1,7 +1,6 @@
 """The pipeline with routes of its own: what each error becomes."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -51,13 +50,11 @@ def ask(route: Route, body: bytes = b"", **headers: str) -> Response:
     return Pipeline([route], lambda: services).answer(incoming)
 
 
-def classes(root: type[ChronosError] = ChronosError) -> Iterator[type[ChronosError]]:
-    for each in root.__subclasses__():
-        yield each
-        yield from classes(each)
+def tree() -> list[type[ChronosError]]:
+    return [each for each in ChronosError.__subclasses__() if each.__module__ == ChronosError.__module__]
 
 
-@pytest.mark.parametrize("error", list(classes()), ids=lambda error: error.__name__)
+@pytest.mark.parametrize("error", tree(), ids=lambda error: error.__name__)
 def test_every_error_of_the_tree_becomes_a_problem_document_with_its_status(
     error: type[ChronosError],
 ) -> None:
@@ -70,6 +67,14 @@ def test_every_error_of_the_tree_becomes_a_problem_document_with_its_status(
         "It does not do.",
     )
     assert (response.status, document["request_id"]) == (STATUS[error], "id-1")
+
+
+def test_an_adapters_own_error_is_answered_as_the_kind_it_belongs_to() -> None:
+    class Busy(errors.Unavailable):
+        pass
+
+    response = ask(raising(Busy("Somebody else is at it.")))
+    assert (response.status, response.headers["Retry-After"]) == (503, "5")
 
 
 def test_storage_that_does_not_answer_says_when_to_come_again() -> None:
