@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from chalicelib.domain.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
+from chalicelib.domain.nesting import is_deeper_than
 
 MAX_BODY_BYTES = 262_144
 MAX_DEPTH = 64
@@ -52,7 +53,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
         raise Malformed(_TOO_DEEP) from None
     if not isinstance(value, dict):
         raise Malformed("The body must be a JSON object.")
-    if _is_deeper_than(value, MAX_DEPTH):
+    if is_deeper_than(value, MAX_DEPTH):
         raise Malformed(_TOO_DEEP)
     return value
 
@@ -84,19 +85,3 @@ def _integer(digits: str) -> int:
 
 def _no_constant(name: str) -> float:
     raise Malformed(f"The body is not JSON: {name} is no JSON value.")
-
-
-def _is_deeper_than(value: Any, levels: int) -> bool:
-    """Level by level, so that no nesting can exhaust the stack."""
-    row = [value]
-    for _ in range(levels):
-        row = [child for parent in row for child in _children(parent)]
-        if not row:
-            return False
-    return True
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
