@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.aws.clock import SystemClock
-from chalicelib.domain.errors import Conflict, Unavailable
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
@@ -22,7 +22,7 @@ from chalicelib.engine.work import Worker
 from chalicelib.features.jobs.service import trigger
 from chalicelib.features.runs.service import cancel
 from chalicelib.ports.stop import Stop
-from tests.support.memory import FailingTable
+from tests.support.faults import Faults, FaultyDatabase, Mode
 from tests.support.world import NOON, TENANT, World
 
 NOW = NOON + 5
@@ -260,11 +260,11 @@ def test_a_lease_is_never_renewed_beyond_the_attempts_time_limit() -> None:
 def test_a_worker_that_cannot_renew_stops_before_its_lease_ends(seconds: int, stops: bool, why: str) -> None:
     world = World()
     _, active = beating(world)
-    away = FailingTable(lambda _operation: Unavailable("DynamoDB is away"))
-    away.items = world.db.runs.items
-    world.db.runs = away
+    faults = Faults()
+    engine = replace(world.engine, db=FaultyDatabase(world.db, faults))
+    faults.arm(Mode.OUTAGE, 1)
     world.clock.ms += seconds * 1000
-    beat(world.engine, Admission(world.engine), active)
+    beat(engine, Admission(engine), active)
     assert active.stop.is_wanted is stops, why
 
 

@@ -17,6 +17,7 @@ from chalicelib.engine.records import decode_job
 from chalicelib.features.dead_letters import service as dead_letters
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.changes import redefined
+from chalicelib.features.runs import service as runs
 from tests.support.faults import FaultyWorld, Mode
 from tests.support.world import NOON, TENANT
 
@@ -160,6 +161,20 @@ def a_dead_run(world: FaultyWorld) -> str:
     return run.id
 
 
+def three_for_one_slot(world: FaultyWorld) -> None:
+    job = world.job(
+        {"kind": "manual"}, name="retried", retry=RETRY, concurrency={"policy": "queue", "buffer": 2}
+    )
+    for _ in range(3):
+        jobs.trigger(world.engine, TENANT, job.id)
+
+
+def one_between_attempts_and_one_that_waits(world: FaultyWorld) -> str:
+    three_for_one_slot(world)
+    world.deliver()
+    return world.runs()[0].id
+
+
 def create(world: FaultyWorld, second: int) -> Job:
     definition = {"name": "created", "type": "dummy", "schedule": at(second)}
     return jobs.create(world.engine, TENANT, JobDefinition.model_validate(definition))
@@ -229,6 +244,15 @@ FLOWS = {
         optional=True,
     ),
     "edit": Flow(a_dispatched_job, edit, {"edited": [(30, OK), (60, "superseded")]}, repeated=True),
+    "one slot for three": Flow(
+        three_for_one_slot, lambda world, _: world.deliver(), {"retried": [(0, OK), (0, OK), (0, OK)]}
+    ),
+    "cancel, between attempts": Flow(
+        one_between_attempts_and_one_that_waits,
+        lambda world, run_id: runs.cancel(world.engine, TENANT, run_id),
+        {"retried": [(0, "CANCELLED"), (0, OK), (0, OK)]},
+        repeated=True,
+    ),
     "redrive": Flow(
         a_dead_run,
         lambda world, run_id: dead_letters.redrive(world.engine, TENANT, run_id),
