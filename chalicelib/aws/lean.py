@@ -16,11 +16,10 @@ from botocore.serialize import JSONSerializer
 class LeanSerializer(JSONSerializer):  # type: ignore[misc]
     """Takes the parameters for the body they already are."""
 
-    def _serialize(self, serialized: dict[str, Any], value: Any, _shape: Any, key: str | None = None) -> None:
-        if key is None:
-            serialized.update(value)
-        else:
-            serialized[key] = value
+    def _serialize(
+        self, serialized: dict[str, Any], value: Any, _shape: Any, _key: str | None = None
+    ) -> None:
+        serialized.update(value)
 
 
 class LeanParser(JSONParser):  # type: ignore[misc]

@@ -33,16 +33,17 @@ class Sent:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `body` is JSON unless it is bytes."""
+    """An answer. `body` is JSON as AWS writes it, or bytes from wherever."""
 
     body: Any = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def to(self, url: str) -> AWSResponse:
-        headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "R1", **self.headers}
-        response = AWSResponse(url, self.status, headers, None)
-        response._content = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        foreign = isinstance(self.body, bytes)
+        own = {} if foreign else {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "R1"}
+        response = AWSResponse(url, self.status, {**own, **self.headers}, None)
+        response._content = self.body if foreign else json.dumps(self.body).encode()
         return response
 
 

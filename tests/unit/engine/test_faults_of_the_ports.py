@@ -348,6 +348,7 @@ def test_after_a_fault_at_any_call_all_is_done_once(name: str, mode: Mode) -> No
             assert_all_is_done(after.world, flow, maybe_nothing=after.refused and flow.optional)
             assert_nothing_ran_twice(after.world, after.unrecorded if mode is Mode.OUTAGE else set())
             assert not (mode is Mode.TWICE and after.refused), "nobody notices what the SDK tries again"
+            assert not (after.refused and "transact" in calls[: number - 1]), "what is committed is a success"
             assert not said(after.world, "came too late"), "no result is taken for a zombie's"
         except AssertionError as error:
             error.add_note(f"{name}: call {number} of {calls}: {call}: {mode.value}")
