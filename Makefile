@@ -16,6 +16,9 @@ PIP := -m pip install -qq --disable-pip-version-check
 .PHONY: help run reload package check lint types size format test test-fast test-e2e bench deploy destroy config clean
 .DELETE_ON_ERROR:
 
+# A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
+$(foreach each,$(VENV) $(EMULATOR),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
+
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -73,14 +76,14 @@ test-e2e: $(VENV)/.ready $(EMULATOR)/.ready ## the packaged app on the emulator
 bench: $(VENV)/.ready $(EMULATOR)/.ready ## measure; one JSON line a figure
 	@$(BIN)/python -m bench
 
-config: $(VENV)/.ready ## write .chalice/config.json for STAGE from its infra stack, for a plain `chalice deploy`
+config: $(VENV)/.ready ## make the Chalice project of a deployed STAGE, for the chalice command itself
 	@$(BIN)/python -m infra config --stage $(STAGE)
 
-deploy: $(VENV)/.ready ## deploy STAGE to the AWS account of the environment
-	@$(BIN)/python -m infra deploy --stage $(STAGE)
+deploy: $(VENV)/.ready ## deploy STAGE to the AWS account of the environment (NEW_KEY=1, FORCE=1)
+	@$(BIN)/python -m infra deploy --stage $(STAGE) $(if $(NEW_KEY),--new-key) $(if $(FORCE),--force)
 
 destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)
 
 clean: ## remove what was built (not the local data, .chronos/local)
-	rm -rf $(VENV) $(EMULATOR) .chronos/package .chronos/build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(EMULATOR) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache

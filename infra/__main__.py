@@ -11,30 +11,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="infra", description=__doc__)
     parser.add_argument("command", choices=["package", "check", "config", "deploy", "destroy"])
     parser.add_argument("--new-key", action="store_true", help="replace the stage's API key")
+    parser.add_argument("--force", action="store_true", help="deploy even if nothing has changed")
     parser.add_argument("--stage", default="dev")
     options = parser.parse_args()
     try:
-        _run(options.command, options.stage, options.new_key)
+        _run(options)
     except Stop as stop:
         print(stop, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
-def _run(command: str, stage: str, new_key: bool) -> None:
+def _run(options: argparse.Namespace) -> None:
     from infra import checks, deploy, package
 
-    match command:
+    match options.command:
         case "package":
-            package.main(stage)
+            package.main(options.stage)
         case "check":
             checks.main()
         case "config":
-            deploy.configure(stage)
+            deploy.configure(options.stage)
         case "deploy":
-            deploy.deploy(stage, new_key=new_key)
+            deploy.deploy(options.stage, new_key=options.new_key, force=options.force)
         case "destroy":
-            deploy.destroy(stage)
+            deploy.destroy(options.stage)
 
 
 if __name__ == "__main__":

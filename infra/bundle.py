@@ -37,6 +37,8 @@ def bundle(project: Path, architecture: str) -> Path:
         with zipfile.ZipFile(partial, "a", zipfile.ZIP_DEFLATED) as archive:
             for name, content in sorted(_application(project)):
                 _add(archive, name, content)
+        for former in target.parent.glob("*.zip"):
+            former.unlink()
         partial.replace(target)
     return target
 

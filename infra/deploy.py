@@ -1,131 +1,152 @@
 """`make deploy`: infra stack, `chalice deploy`, then what Chalice cannot express; `make destroy`. Repeatable."""
 
-import json
 import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from infra import gateway, keys, project, stacks
+from infra import account, gateway, keys, package, project, refusals, stacks
+from infra.account import Live
 from infra.bundle import bundle
+from infra.chalice_cli import chalice
 from infra.errors import Stop
-from infra.functions import Json, functions
-from infra.paths import ROOT
-from infra.project import API_STAGE
+from infra.paths import ROOT, STAGES
+from infra.stacks import Stack, name_of
 from infra.template import infra_template
 
-ARCHITECTURE = "x86_64"
+_SETTINGS = {"LEAD_MS": "LeadMs", "ALLOW_NETWORKS": "AllowNetworks", "LOG_LEVEL": "LogLevel"}
+"""Stack parameters by the environment variables that set them."""
 
 
-def deploy(stage: str, *, new_key: bool = False) -> None:
+def deploy(stage: str, *, new_key: bool = False, force: bool = False) -> None:
     """Bring the stage to this checkout's state. At first (or with `new_key`) makes an API key and prints it once."""
-    session = _session()
-    _step(f"infra stack {stacks.name_of(stage)}")
-    outputs = _infra(session, stage, new_key=new_key)
-    project.configure(stage, outputs)
-    _step("chalice deploy")
-    bundle(ROOT, ARCHITECTURE)
-    _chalice("deploy", "--stage", stage)
-    _step("schedules, event sources, the gateway's answers and limits")
-    deployed = _deployed(stage)
-    cloudformation = session.client("cloudformation")
-    stacks.put(cloudformation, stacks.name_of(stage), infra_template(stage), _arns(deployed))
-    gateway.apply(session.client("apigateway"), deployed["rest_api"]["rest_api_id"], API_STAGE)
-    print(f"Deployed: {deployed['rest_api']['rest_api_url']}")
+    refusals.check_name(stage)
+    with account.plainly():
+        session = account.session()
+        stack, live = _look(session, stage)
+        refusals.check_usable(stack, live, stage)
+        now, settings = package.fingerprint(stage, project.architecture()), _settings(os.environ)
+        if not (new_key or force) and _is_done(stack, live, now, settings):
+            print(f"{stage} is up to date: {live.url(session.region_name)} (FORCE=1 deploys all the same)")
+            return
+        outputs = _infra(session, stage, stack, settings, new_key=new_key)
+        _chalice_deploy(session, stage, outputs, live)
+        live = _complete(session, stage, outputs)
+        account.mark(session, live, now)
+    print(f"Deployed: {live.url(session.region_name)}")
 
 
 def configure(stage: str) -> None:
-    """Write .chalice/config.json for a plain `chalice deploy --stage <stage>`."""
-    outputs = stacks.outputs(_session().client("cloudformation"), stacks.name_of(stage))
-    if outputs is None:
-        raise Stop(f"There is no stack {stacks.name_of(stage)} yet: run `make deploy STAGE={stage}` first.")
-    project.configure(stage, outputs)
-    print(f".chalice/config.json now describes {stage}: `chalice deploy --stage {stage}` works by itself.")
+    """Make the Chalice project of a deployed stage, for people to use the chalice command in."""
+    refusals.check_name(stage)
+    with account.plainly():
+        session = account.session()
+        stack, live = _look(session, stage)
+        if not (stack and stack.outputs):
+            raise Stop(f"There is no stack {name_of(stage)} here: run `make deploy STAGE={stage}` first.")
+        made = _for_people(session, stage, stack.outputs, live)
+    print(f"{made} is a Chalice project of {stage}, with the code of this checkout. In it, for example:\n")
+    print(f"    .venv/bin/chalice --project-dir {made} deploy --stage {stage}")
 
 
 def destroy(stage: str) -> None:
     """Remove everything of the stage; tables of stages that are not disposable stay, and are named."""
-    session = _session()
-    cloudformation, name = session.client("cloudformation"), stacks.name_of(stage)
-    outputs = stacks.outputs(cloudformation, name)
-    if outputs is not None:
-        _step(f"deleting the stack {name}: event sources and schedules first")
-        stacks.delete(cloudformation, name)
-    if (ROOT / ".chalice/deployed" / f"{stage}.json").exists():
-        _step("chalice delete")
-        _chalice("delete", "--stage", stage)
-    for key, value in (outputs or {}).items():
-        if key.endswith("TableArn") and "Retain" in json.dumps(infra_template(stage)):
-            print(f"kept, with its data: {value}")
-    print(f"{stage} is gone." if outputs is not None else f"There was nothing of {stage} left.")
+    refusals.check_name(stage)
+    with account.plainly():
+        session = account.session()
+        cloudformation, name = session.client("cloudformation"), name_of(stage)
+        stack = stacks.find(cloudformation, name)
+        if stack:
+            refusals.check_ours(stack, stage)
+            _step(f"deleting the stack {name}: event sources and schedules first")
+            tables = stacks.tables(cloudformation, name)
+            stacks.delete(cloudformation, name)
+            _tell_kept(session, tables)
+        live = account.find(session, stage)
+        if live.functions:
+            _step("chalice delete")
+            _chalice_delete(session, stage, live)
+        shutil.rmtree(STAGES / stage, ignore_errors=True)
+    print(f"{stage} is gone." if stack or live.functions else f"There is nothing of {stage} here.")
 
 
-def _infra(session: Any, stage: str, *, new_key: bool) -> dict[str, str]:
-    """The first pass. An existing stack keeps its key and its functions' ARNs."""
-    cloudformation, name = session.client("cloudformation"), stacks.name_of(stage)
-    known = stacks.outputs(cloudformation, name) or {}
-    parameters = {"Stage": stage, **_chosen(os.environ)}
-    if new_key or not known.get("ChronosApiKeySha256"):
-        key = keys.new_key(stage)
-        parameters["ApiKeySha256"] = keys.digest(key)
-        outputs = stacks.put(cloudformation, name, infra_template(stage), parameters)
-        print(f"The API key of {stage}, shown this once (only its SHA-256 is stored):\n\n    {key}\n")
-        return outputs
-    return stacks.put(cloudformation, name, infra_template(stage), parameters)
+def _look(session: Any, stage: str) -> tuple[Stack | None, Live]:
+    return stacks.find(session.client("cloudformation"), name_of(stage)), account.find(session, stage)
 
 
-def _chosen(environ: Mapping[str, str]) -> dict[str, str]:
-    """Stack parameters given to the command: LEAD_MS, ALLOW_NETWORKS, LOG_LEVEL."""
-    names = {"LEAD_MS": "LeadMs", "ALLOW_NETWORKS": "AllowNetworks", "LOG_LEVEL": "LogLevel"}
-    return {names[name]: environ[name] for name in names if name in environ}
+def _settings(environ: Mapping[str, str]) -> dict[str, str]:
+    return {parameter: environ[name] for name, parameter in _SETTINGS.items() if name in environ}
 
 
-def _arns(deployed: Mapping[str, Json]) -> dict[str, str]:
-    return {
-        f"{function.resource}Arn": deployed[function.chalice]["lambda_arn"]
-        for function in functions()
-        if function.name != "api"
-    }
+def _is_done(stack: Stack | None, live: Live, fingerprint: str, settings: Mapping[str, str]) -> bool:
+    """Whether the stage was last deployed from this very checkout, with these settings."""
+    same = stack is not None and all(stack.parameters.get(key) == value for key, value in settings.items())
+    return same and live.is_complete and live.fingerprint == fingerprint
 
 
-def _deployed(stage: str) -> dict[str, Json]:
-    """What `chalice deploy` made, by name."""
-    recorded = json.loads((ROOT / ".chalice/deployed" / f"{stage}.json").read_text())
-    return {each["name"]: each for each in recorded["resources"]}
-
-
-def _chalice(*arguments: str) -> None:
-    command = [
-        sys.executable,
-        "-c",
-        "from chalice.cli import main; main()",
-        "--project-dir",
-        str(ROOT),
-        *arguments,
-    ]
-    if subprocess.run(command, check=False).returncode:
-        raise Stop(
-            f"`chalice {arguments[0]}` failed (see above). What is done stays; run the same command again."
+def _infra(
+    session: Any, stage: str, stack: Stack | None, settings: Mapping[str, str], *, new_key: bool
+) -> dict[str, str]:
+    """The stack's first pass. An existing one keeps its key and its functions' ARNs."""
+    _step(f"infra stack {name_of(stage)}")
+    key = keys.new_key(stage) if new_key or not (stack and stack.outputs.get("ChronosApiKeySha256")) else ""
+    given = {"Stage": stage, **settings, **({"ApiKeySha256": keys.digest(key)} if key else {})}
+    outputs = _put(session, stage, given, exists=stack is not None)
+    if key:
+        print(
+            f"The API key of {stage}, shown this once (only its SHA-256 is stored):\n\n    {key}\n",
+            flush=True,
         )
+    return outputs
 
 
-def _session() -> Any:
-    """The caller's AWS account, checked before anything is touched."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    session = boto3.Session()
-    if not session.region_name:
-        raise Stop("No AWS region: set AWS_DEFAULT_REGION, or a region in the AWS profile.")
+def _put(session: Any, stage: str, parameters: Mapping[str, str], *, exists: bool) -> dict[str, str]:
     try:
-        identity = session.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise Stop(
-            f"AWS does not accept the credentials of this environment (AWS_PROFILE, ...): {error}"
-        ) from error
-    _step(f"account {identity['Account']}, region {session.region_name}")
-    return session
+        return stacks.put(session.client("cloudformation"), name_of(stage), infra_template(stage), parameters)
+    except stacks.Failed as failed:
+        raise refusals.after_failure(failed, stage, existed=exists) from failed
+
+
+def _chalice_deploy(session: Any, stage: str, outputs: Mapping[str, str], live: Live) -> None:
+    _step("chalice deploy")
+    copy = project.for_deployment(stage, outputs)
+    project.record(copy, stage, live.resources(session.region_name))
+    bundle(copy, project.architecture())
+    chalice(copy, "deploy", "--stage", stage)
+
+
+def _complete(session: Any, stage: str, outputs: Mapping[str, str]) -> Live:
+    """The stack's second pass, with the functions; and the API's own answers."""
+    _step("schedules, event sources, the gateway's answers and limits")
+    live = account.find(session, stage)
+    if not live.is_complete:
+        raise Stop("Not all that `chalice deploy` made can be found: run the same command again.")
+    _put(session, stage, live.parameters(), exists=True)
+    gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE)
+    _for_people(session, stage, outputs, live)
+    return live
+
+
+def _for_people(session: Any, stage: str, outputs: Mapping[str, str], live: Live) -> Path:
+    made = project.for_people(stage, outputs)
+    project.record(made, stage, live.resources(session.region_name))
+    return made.relative_to(ROOT)
+
+
+def _chalice_delete(session: Any, stage: str, live: Live) -> None:
+    bare = project.for_deletion(stage)
+    project.record(bare, stage, live.resources(session.region_name))
+    chalice(bare, "delete", "--stage", stage)
+
+
+def _tell_kept(session: Any, tables: list[str]) -> None:
+    dynamodb = session.client("dynamodb")
+    kept = [name for name in tables if account.exists(dynamodb.describe_table, TableName=name)]
+    if kept:
+        print("Kept on purpose, with their data; delete them yourself when nobody needs it:")
+    for name in kept:
+        print(f"    aws dynamodb delete-table --table-name {name}")
 
 
 def _step(what: str) -> None:

@@ -1,4 +1,4 @@
-"""functions.yaml as values: each function's limits, and its policy with the outputs filled in."""
+"""functions.yaml as values: each function's names, and its policy with the outputs filled in."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,13 +17,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Function:
-    """One Lambda. `timeout` in seconds, `memory` in MB; `statements` name outputs of resources.yaml as ${...}."""
+    """One Lambda. `statements` name outputs of resources.yaml as ${...}."""
 
     name: str
     chalice: str
     resource: str
-    timeout: int
-    memory: int
     statements: tuple[Json, ...]
 
     def full_name(self, stage: str) -> str:
@@ -36,8 +34,7 @@ def functions() -> tuple[Function, ...]:
     """Every function, in the file's order."""
     table = yaml.safe_load((INFRA / "functions.yaml").read_text())
     return tuple(
-        Function(name, row["chalice"], row["resource"], row["timeout"], row["memory"], tuple(row["policy"]))
-        for name, row in table.items()
+        Function(name, row["chalice"], row["resource"], tuple(row["policy"])) for name, row in table.items()
     )
 
 

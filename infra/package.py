@@ -4,26 +4,26 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 from infra import checks
 from infra.bundle import bundle
+from infra.chalice_cli import chalice
 from infra.errors import Stop
 from infra.paths import BUILD, CHRONOS, PACKAGE, ROOT
-from infra.project import scratch
+from infra.project import architecture, for_package
 from infra.template import merge_template
 
 TEMPLATE, CODE = "template.json", "deployment.zip"
-_SOURCES = ("app.py", "requirements.txt", "chalicelib", "infra")
+_SOURCES = ("app.py", "requirements.txt", "chalicelib", "infra", ".chalice/config.json")
 _SUFFIXES = {".py", ".yaml", ".txt", ".json"}
 
 
-def fingerprint(stage: str, architecture: str) -> str:
-    """A digest of everything that the package is made of."""
-    digest = hashlib.sha256(f"{stage} {architecture} {sys.version}".encode())
+def fingerprint(stage: str, chosen: str) -> str:
+    """A digest of everything that a package or deployment is made of."""
+    digest = hashlib.sha256(f"{stage} {chosen} {sys.version}".encode())
     for name in _SOURCES:
         top = ROOT / name
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
@@ -32,40 +32,36 @@ def fingerprint(stage: str, architecture: str) -> str:
     return digest.hexdigest()
 
 
-def package(stage: str, architecture: str = "x86_64", out: Path = PACKAGE) -> bool:
-    """Write template.json and deployment.zip into `out`; False if they are those of the same sources already."""
-    mark, now = out / "fingerprint", fingerprint(stage, architecture)
+def package(stage: str, chosen: str = "", out: Path = PACKAGE) -> bool:
+    """Write template.json and deployment.zip into `out`; False if they are those of the same sources already.
+
+    `chosen` is an architecture, that of .chalice/config.json if empty.
+    """
+    chosen = chosen or architecture()
+    mark, now = out / "fingerprint", fingerprint(stage, chosen)
     if mark.exists() and mark.read_text() == now:
         return False
     if not (ROOT / "app.py").exists():
         raise Stop("There is no app.py to package; run this from a complete checkout.")
-    project = scratch(stage, architecture)
-    bundle(project, architecture)
-    merge = BUILD / f"merge-{stage}.json"
+    project = for_package(stage, chosen)
+    code = bundle(project, chosen)
+    merge, built = BUILD / f"merge-{stage}.json", BUILD / f"out-{stage}"
     merge.write_text(json.dumps(merge_template(stage)))
-    _chalice(project, stage, merge, BUILD / f"out-{stage}")
-    _publish(BUILD / f"out-{stage}", out)
+    region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1")}
+    arguments = ["--stage", stage, "--merge-template", str(merge), str(built)]
+    chalice(project, "package", *arguments, quiet=True, env=region)
+    _publish(built / "sam.json", code, out)
     mark.write_text(now)
     return True
 
 
-def _chalice(project: Path, stage: str, merge: Path, out: Path) -> None:
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", "--project-dir", str(project)]
-    command += ["package", "--stage", stage, "--merge-template", str(merge), str(out)]
-    env = {**os.environ, "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1")}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Stop(f"chalice package failed:\n{done.stdout}{done.stderr}")
-
-
-def _publish(built: Path, out: Path) -> None:
+def _publish(template: Path, code: Path, out: Path) -> None:
     """Both files into `out`, the template minified: CloudFormation takes 1 MB."""
-    template = json.loads((built / "sam.json").read_text())
-    text = json.dumps(template, separators=(",", ":"))
+    text = json.dumps(json.loads(template.read_text()), separators=(",", ":"))
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / TEMPLATE).write_text(text)
-    shutil.copy(built / CODE, out / CODE)
+    shutil.copy(code, out / CODE)
 
 
 def main(stage: str) -> None:

@@ -1,78 +1,108 @@
-"""Chalice projects: config.json and policy files, written from functions.yaml; and a clean copy of the code."""
+"""Chalice projects of one stage, under .chronos: the checkout's .chalice/config.json, and what the stage adds to it.
+
+The checkout's own file is kept by hand, for what is true of every stage (see .chalice/README.md). Nothing writes to it.
+"""
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from infra.functions import APP, Function, Json, from_outputs, functions, policy
-from infra.paths import BUILD, ROOT
+from infra.paths import BUILD, ROOT, STAGES
 from infra.template import environment, package_policy
 
+CONFIG = ROOT / ".chalice" / "config.json"
 API_STAGE = "api"
 _CODE = ("app.py", "requirements.txt", "chalicelib")
 
 
-def scratch(stage: str, architecture: str) -> Path:
-    """A Chalice project of its own to package from: the code without caches, policies in terms of the one stack."""
-    project = BUILD / f"project-{stage}"
-    for name in _CODE:
-        _copy(ROOT / name, project / name)
-    policies = {function.name: package_policy(function, stage) for function in functions()}
-    _write(project / ".chalice", stage, policies, {}, architecture, keep={})
+def defaults() -> Json:
+    """The checkout's .chalice/config.json."""
+    found: Json = json.loads(CONFIG.read_text())
+    return found
+
+
+def architecture() -> str:
+    """What Lambda runs on, x86_64 or arm64: of what is deployed, not of this machine."""
+    return str(defaults()["lambda_architecture"])
+
+
+def for_package(stage: str, chosen: str) -> Path:
+    """To package from: a clean copy of the code for an architecture, policies and variables left to the one stack."""
+    project = _copied(BUILD / f"project-{stage}")
+    _write(project, stage, lambda function: package_policy(function, stage), {"lambda_architecture": chosen})
     return project
 
 
-def configure(stage: str, outputs: Mapping[str, str], root: Path = ROOT) -> None:
-    """Write the stage into .chalice/config.json, and its policies, from the infra stack's outputs; others stay."""
-    folder = root / ".chalice"
-    existing = folder / "config.json"
-    keep = json.loads(existing.read_text())["stages"] if existing.exists() else {}
-    policies = {function.name: policy(function, from_outputs(outputs)) for function in functions()}
-    _write(folder, stage, policies, environment(dict(outputs)), "x86_64", keep)
+def for_deployment(stage: str, outputs: Mapping[str, str]) -> Path:
+    """To deploy from: a clean copy of the code, policies and variables from the infra stack's outputs."""
+    project = _copied(BUILD / f"deployment-{stage}")
+    _of_stack(project, stage, outputs, {})
+    return project
 
 
-def _write(folder: Path, stage: str, policies: Json, variables: Json, architecture: str, keep: Json) -> None:
+def for_deletion(stage: str) -> Path:
+    """To delete from. Chalice wants an app there: an empty one, which can be imported even if ours cannot."""
+    project = BUILD / f"deletion-{stage}"
+    (project / ".chalice").mkdir(parents=True, exist_ok=True)
+    (project / ".chalice" / "config.json").write_text(CONFIG.read_text())
+    (project / "app.py").write_text(f"from chalice import Chalice\n\napp = Chalice({APP!r})\n")
+    return project
+
+
+def for_people(
+    stage: str, outputs: Mapping[str, str], stages: Path = STAGES, variables: Mapping[str, str] | None = None
+) -> Path:
+    """To use the chalice command in: as `for_deployment`, but its code is this checkout's, as it is at any time.
+
+    `variables` are added to those of the functions.
+    """
+    project = stages / stage
+    project.mkdir(parents=True, exist_ok=True)
+    for name in _CODE:
+        link = project / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(ROOT / name, project))
+    _of_stack(project, stage, outputs, variables or {})
+    return project
+
+
+def record(project: Path, stage: str, deployed: list[Json]) -> None:
+    """Tell Chalice what there is of the stage in the account; what it knew is replaced."""
+    folder = project / ".chalice" / "deployed"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, document in policies.items():
-        (folder / _policy_file(stage, name)).write_text(json.dumps(document, indent=1))
-    config = {
-        "version": "2.0",
-        "app_name": APP,
-        "autogen_policy": False,
-        "api_gateway_endpoint_type": "REGIONAL",
-        "lambda_architecture": architecture,
-        "stages": {**keep, stage: _stage(stage, variables)},
-    }
+    known = {"schema_version": "2.0", "backend": "api", "resources": deployed}
+    (folder / f"{stage}.json").write_text(json.dumps(known, indent=1) + "\n")
+
+
+def _of_stack(project: Path, stage: str, outputs: Mapping[str, str], more: Mapping[str, str]) -> None:
+    # Chalice refuses empty values.
+    variables = {name: value for name, value in environment(dict(outputs)).items() if value != ""}
+    fill, added = from_outputs(outputs), {"environment_variables": {**variables, **more}}
+    _write(project, stage, lambda function: policy(function, fill), added)
+
+
+def _write(project: Path, stage: str, policy_of: Callable[[Function], Json], added: Json) -> None:
+    folder = project / ".chalice"
+    folder.mkdir(parents=True, exist_ok=True)
+    policies = {}
+    for function in functions():
+        name = f"policy-{stage}-{function.name}.json"
+        (folder / name).write_text(json.dumps(policy_of(function), indent=1) + "\n")
+        policies[function.chalice] = {"iam_policy_file": name}
+    config = {**defaults(), "stages": {stage: {"lambda_functions": policies, **added}}}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
-def _stage(stage: str, variables: Json) -> Json:
-    return {
-        "api_gateway_stage": API_STAGE,
-        "environment_variables": {name: value for name, value in variables.items() if value != ""},
-        "iam_policy_file": _policy_file(stage, "api"),
-        "lambda_functions": {function.chalice: _limits(stage, function) for function in functions()},
-    }
-
-
-def _limits(stage: str, function: Function) -> dict[str, Any]:
-    return {
-        "lambda_memory_size": function.memory,
-        "lambda_timeout": function.timeout,
-        "iam_policy_file": _policy_file(stage, function.name),
-    }
-
-
-def _policy_file(stage: str, function: str) -> str:
-    return f"policy-{stage}-{function}.json"
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    elif source.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+def _copied(project: Path) -> Path:
+    for name in _CODE:
+        source, target = ROOT / name, project / name
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    return project

@@ -4,16 +4,16 @@ import argparse
 import sys
 
 from infra.errors import Stop
-from infra.local import run
+from infra.local import process, run
 
 
 def main() -> int:
     """Run one command; a Stop is a sentence on stderr and exit code 1."""
     parser = argparse.ArgumentParser(prog="infra.local", description=__doc__)
     parser.add_argument("command", choices=["run", "reload"])
-    parser.add_argument("--port", type=int, default=8000)
-    options = parser.parse_args()
+    parser.add_argument("--port", type=process.port_of, default=8000)
     try:
+        options = parser.parse_args()
         run.run(options.port) if options.command == "run" else run.reload()
     except Stop as stop:
         print(stop, file=sys.stderr)

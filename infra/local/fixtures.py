@@ -15,6 +15,8 @@ from infra.bundle import local_architecture
 from infra.errors import Stop
 from infra.local import process, stack
 
+ALLOWED = "allowed.txt"
+
 
 @dataclass
 class Stack:
@@ -55,12 +57,21 @@ class Stack:
         """The process ids of a function's warm workers, for tests that kill them."""
         return process.workers(self.emulator, f"chronos-{stack.STAGE}-{function}")
 
+    def allowed(self) -> list[tuple[str, str, str]]:
+        """What functions were allowed so far: (role session, which is the function's full name; action; resource)."""
+        lines = [line.split() for line in self._allowed.read_text().splitlines()]
+        return [(principal.rpartition("/")[2], action, resource) for principal, action, resource in lines]
+
+    @property
+    def _allowed(self) -> Path:
+        return self.folder / ALLOWED
+
     def restart(self, *, kill: bool = False) -> None:
         """Stop the emulator (or kill it outright) and start it again on its saved state and port."""
         if kill:
             self.emulator.process.kill()
         self.emulator.stop()
-        self.emulator = process.start(self.emulator.port, self.folder)
+        self.emulator = process.start(self.emulator.port, self.folder, allowed=self._allowed)
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +123,7 @@ def stock_stack(stack_package: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @contextmanager
 def _running(packaged: Path, folder: Path, parameters: dict[str, str]) -> Iterator[Stack]:
-    emulator = process.start(process.free_port(), folder)
+    emulator = process.start(process.free_port(), folder, allowed=folder / ALLOWED)
     running = Stack(emulator, stack.Deployed("", emulator.url, {}), folder)
     try:
         running.deployed = stack.deploy(emulator.url, packaged, parameters)

@@ -43,19 +43,15 @@ class Emulator:
             self.process.wait()
 
 
-def start(port: int, folder: Path, *, stock: bool = False, auth: bool = True) -> Emulator:
+def start(
+    port: int, folder: Path, *, stock: bool = False, auth: bool = True, allowed: Path | None = None
+) -> Emulator:
     """Start it with its state, log and temporary files in `folder`; Stop if it does not come up.
 
-    `stock` leaves out our launcher and its patches. `auth` enforces IAM.
+    `stock` leaves out our launcher and its patches. `auth` enforces IAM. `allowed` is a file to note in what roles do.
     """
-    if not PYTHON.exists():
-        raise Stop(
-            "The emulator's virtualenv is missing: run `make .venv-emulator/.ready` (`make run` does)."
-        )
-    if not port_is_free(port):
-        raise Stop(
-            f"Port {port} is in use. Stop what listens there, or choose another: make run PORT={port + 1}"
-        )
+    check_python()
+    check_port(port)
     temporary = folder / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -64,6 +60,7 @@ def start(port: int, folder: Path, *, stock: bool = False, auth: bool = True) ->
         [str(PYTHON), "-m", "ministack"] if stock else [str(PYTHON), str(ROOT / "infra/local/emulator.py")]
     )
     arguments = [] if stock else ["--port", str(port), "--parent", str(os.getpid())]
+    arguments += ["--allowed", str(allowed)] if allowed else []
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*script, *arguments],
@@ -93,15 +90,33 @@ def workers(emulator: Emulator, function: str) -> list[int]:
     return [int(pid) for pid, parent, args in rows if int(parent) == emulator.process.pid and mark in args]
 
 
-def port_is_free(port: int) -> bool:
-    """Whether the port can be bound on 127.0.0.1 right now."""
+def check_python() -> None:
+    """Stop unless the emulator's virtualenv is there."""
+    if not PYTHON.exists():
+        raise Stop(
+            "The emulator's virtualenv is missing: run `make .venv-emulator/.ready` (`make run` does)."
+        )
+
+
+def port_of(text: str) -> int:
+    """The number of a port. Stop if it is none."""
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise Stop(f"PORT={text} cannot be: choose a number from 1024 to 65535.")
+    return int(text)
+
+
+def check_port(port: int) -> None:
+    """Stop unless the port can be bound on 127.0.0.1 right now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise Stop(f"Port {port} is not for everybody: choose one from 1024 to 65535.") from None
         except OSError:
-            return False
-    return True
+            raise Stop(
+                f"Port {port} is in use. Stop what listens there, or choose another: make run PORT={port % 65535 + 1}"
+            ) from None
 
 
 def free_port() -> int:
@@ -139,7 +154,10 @@ def _wait(emulator: Emulator) -> None:
     while time.monotonic() < until:
         if emulator.process.poll() is not None:
             tail = emulator.log.read_text(errors="replace")[-2000:]
-            raise Stop(f"The emulator ended at once; its log {emulator.log} says:\n{tail}")
+            raise Stop(
+                f"The emulator ended at once; its log {emulator.log} says:\n{tail}\n"
+                "If its virtualenv is broken: rm -rf .venv-emulator, and run the same command again."
+            )
         try:
             with urllib.request.urlopen(f"{emulator.url}/_ministack/health", timeout=2):
                 return

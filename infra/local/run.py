@@ -18,6 +18,7 @@ from infra.bundle import local_architecture
 from infra.errors import Stop
 from infra.local import process, stack
 from infra.paths import CHRONOS, ROOT
+from infra.project import for_people
 
 FOLDER = CHRONOS / "local"
 ENDPOINTS = CHRONOS / "endpoints.json"
@@ -40,10 +41,8 @@ def run(port: int) -> None:
     """Serve until SIGINT, SIGTERM, SIGHUP or the emulator's end."""
     with _only_one():
         stopping = _signals()
-        if not process.port_is_free(port):
-            raise Stop(
-                f"Port {port} is in use. Stop what listens there, or choose another: make run PORT={port + 1}"
-            )
+        process.check_python()
+        process.check_port(port)
         _step("packaging the app")
         package.package(stack.STAGE, local_architecture(), stack.PACKAGED)
         _step(f"starting the AWS emulator on 127.0.0.1:{port}")
@@ -51,7 +50,7 @@ def run(port: int) -> None:
         try:
             deployed = _deploy(emulator.url)
             _greet(deployed, port)
-            threading.Thread(target=_warm, args=(emulator.url,), daemon=True).start()
+            threading.Thread(target=_warm, args=(emulator.url, stopping), daemon=True).start()
             _wait(emulator, stopping)
         finally:
             ENDPOINTS.unlink(missing_ok=True)
@@ -69,7 +68,7 @@ def reload() -> None:
     package.package(stack.STAGE, local_architecture(), stack.PACKAGED)
     deployed = _deploy(url)
     _step(f"reloaded {deployed.api} in {time.monotonic() - begun:.1f} s")
-    _warm(url)
+    _warm(url, threading.Event())
 
 
 def _deploy(url: str) -> stack.Deployed:
@@ -77,11 +76,11 @@ def _deploy(url: str) -> stack.Deployed:
     mark, now = FOLDER / "deployed.json", (stack.PACKAGED / "fingerprint").read_text()
     known: dict[str, Any] = json.loads(mark.read_text()) if mark.exists() else {}
     deployed = stack.Deployed(f"{url}/api", url, known.get("outputs", {}))
-    if known.get("fingerprint") != now or known.get("url") != url or not _answers(deployed.api):
+    if known.get("fingerprint") != now or known.get("url") != url or _trouble(deployed.api):
         _step("deploying the stack")
         deployed = stack.deploy(url, stack.PACKAGED)
     _step("waiting until it is healthy")
-    _until_healthy(deployed.api)
+    until_healthy(deployed.api)
     mark.write_text(json.dumps({"fingerprint": now, "url": url, "outputs": dict(deployed.outputs)}))
     return deployed
 
@@ -96,6 +95,7 @@ def _greet(deployed: stack.Deployed, port: int) -> None:
         "pid": os.getpid(),
         "outputs": dict(deployed.outputs),
     }
+    for_people(stack.STAGE, deployed.outputs, variables=stack.variables(deployed.aws))  # for `chalice local`
     ENDPOINTS.write_text(json.dumps(endpoints, indent=1) + "\n")
     names = {"endpoints": ENDPOINTS.relative_to(ROOT), "folder": FOLDER.relative_to(ROOT)}
     print(_HELLO.format(api=deployed.api, aws=deployed.aws, **names), flush=True)
@@ -139,28 +139,34 @@ def _only_one() -> Iterator[None]:
         yield
 
 
-def _until_healthy(api: str) -> None:
-    until = time.monotonic() + _HEALTHY_SECONDS
-    while not _answers(api):
+def until_healthy(api: str, seconds: float = _HEALTHY_SECONDS) -> None:
+    """Wait for it; Stop with its last answer if it takes longer."""
+    until = time.monotonic() + seconds
+    while trouble := _trouble(api):
         if time.monotonic() > until:
-            raise Stop(f"{api}/health does not answer with 200; see {FOLDER / 'emulator.log'}")
+            log = FOLDER / "emulator.log"
+            raise Stop(f"{api}/health is not well after {seconds:g} s: {trouble}\nMore may be in {log}")
         time.sleep(0.2)
 
 
-def _answers(api: str) -> bool:
+def _trouble(api: str) -> str:
+    """Why the app is not healthy; empty if it is."""
     try:
-        with urllib.request.urlopen(f"{api}/health", timeout=15) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+        with urllib.request.urlopen(f"{api}/health", timeout=15):
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"status {error.code}, {error.read(2000).decode(errors='replace')}"
+    except OSError as error:
+        return str(error)
 
 
-def _warm(url: str) -> None:
+def _warm(url: str, stopping: threading.Event) -> None:
     """Best effort, beside everything else: a cold worker would only make the first runs late."""
     try:
         stack.warm(url, _WARM)
     except Exception as error:  # noqa: BLE001  # stopping in the middle of it is fine, whatever it raises
-        print(f"    (not warmed up: {error})", file=sys.stderr)
+        if not stopping.is_set():
+            print(f"    (not warmed up: {error})", file=sys.stderr)
 
 
 def _step(what: str) -> None:

@@ -29,6 +29,16 @@ CONCURRENCY = {"FastWorkerSource": 12, "LongWorkerSource": 4}
 """Batches of a lane at once: each has a process of its own here, and a batch is held until its moment."""
 
 
+def variables(url: str) -> dict[str, str]:
+    """What any AWS client reads from its environment, for the emulator's root user."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
 @dataclass(frozen=True)
 class Deployed:
     """The stack as it stands. `api` is an address to give to people, `aws` the endpoint for any AWS client."""
@@ -38,15 +48,17 @@ class Deployed:
     outputs: Mapping[str, str]
 
 
-def client(service: str, url: str, credentials: Mapping[str, str] | None = None) -> Any:
+def client(service: str, url: str, credentials: Mapping[str, str] | None = None, *, attempts: int = 5) -> Any:
     """A boto3 client for the emulator, as its root user or with what AssumeRole gave."""
     import boto3
+    from botocore.config import Config
 
     given = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
     session = boto3.Session(
         given["AccessKeyId"], given["SecretAccessKey"], given.get("SessionToken"), region_name=REGION
     )
-    return session.client(service, endpoint_url=url)
+    retries = {"total_max_attempts": attempts}
+    return session.client(service, endpoint_url=url, config=Config(retries=retries))
 
 
 def deploy(
@@ -73,7 +85,7 @@ def deploy(
 
 def warm(url: str, workers: int) -> None:
     """Tick once for every shard, and start processes of the fast lane's worker by empty batches at the same time."""
-    lambdas = client("lambda", url)
+    lambdas = client("lambda", url, attempts=1)  # who stops the emulator meanwhile does not wait for repeats
     names = {function.name: function.full_name(STAGE) for function in functions()}
 
     def batch(_: int) -> None:

@@ -1,4 +1,4 @@
-"""The launcher's own parts, without the emulator behind them; tests/infra/test_patches.py tries them on it."""
+"""The launcher's and the patches' own parts, without the emulator; tests/infra/test_patches.py tries them on it."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.local import emulator
+from infra.local import emulator, patches
 
 EVENT = {"Time": 1_767_225_600.9, "Resources": ["arn:schedule"], "EventId": "an id"}
 
@@ -26,18 +26,18 @@ EVENT = {"Time": 1_767_225_600.9, "Resources": ["arn:schedule"], "EventId": "an 
     ],
 )
 def test_the_schedulers_tokens_are_filled_in(text: str, filled: str, why: str) -> None:
-    assert emulator.with_tokens(text, EVENT) == filled, why
+    assert patches.with_tokens(text, EVENT) == filled, why
 
 
 def test_an_impatient_event_does_not_wait_for_long() -> None:
     begun = time.monotonic()
-    assert not emulator.Impatient(threading.Event()).wait(60)
+    assert not patches.Impatient(threading.Event()).wait(60)
     assert time.monotonic() - begun < 1
 
 
 def test_an_impatient_event_is_still_the_event() -> None:
     event = threading.Event()
-    impatient = emulator.Impatient(event)
+    impatient = patches.Impatient(event)
     event.set()
     assert impatient.wait(60)
     impatient.clear()
@@ -54,9 +54,23 @@ def test_an_impatient_event_is_still_the_event() -> None:
     ],
 )
 def test_a_partiql_statement_is_authorized_as_its_verb_on_its_table(statement: str, action: str) -> None:
-    found, table = emulator._partiql(statement, "us-east-1", "1")
+    found, table = patches._partiql(statement, "us-east-1", "1")
     assert found == action
     assert table.startswith("arn:aws:dynamodb:us-east-1:1:table/runs")
+
+
+@pytest.mark.parametrize(
+    ("operation", "kept", "why"),
+    [
+        ({"op": "replace", "path": "/name", "value": "x"}, True, "a change"),
+        ({"op": "replace", "path": "/minimumCompressionSize", "value": ""}, False, "nothing to nothing"),
+        ({"op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "EDGE"}, False, "as it is"),
+    ],
+)
+def test_an_apis_patch_keeps_what_the_emulator_understands(
+    operation: dict[str, str], kept: bool, why: str
+) -> None:
+    assert patches.without_what_stays({"patchOperations": [operation]}) == [operation] * kept, why
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.config import PREFIX, Settings
 from infra.functions import Function, from_outputs, functions, policy
+from infra.project import defaults
 from infra.template import environment, infra_template, merge_template, package_policy
 
 EVERY = pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
@@ -61,7 +62,7 @@ def test_both_routes_give_a_function_the_same_rights(function: Function) -> None
 def test_a_message_stays_hidden_a_little_longer_than_its_function_runs(
     queue: str, function: str, why: str
 ) -> None:
-    timeout = next(each.timeout for each in functions() if each.name == function)
+    timeout = defaults()["lambda_functions"][function]["lambda_timeout"]
     hidden = infra_template("dev")["Resources"][queue]["Properties"]["VisibilityTimeout"]
     assert timeout < hidden <= timeout + 15, why
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.stack import PACKAGED
 from infra.paths import BUILD, ROOT
 
 
@@ -22,7 +23,7 @@ class Checkout:
         return subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=self.folder,
-            env=self._env(env),
+            env=self.env(env),
             capture_output=True,
             text=True,
             timeout=180,
@@ -34,7 +35,7 @@ class Checkout:
         return subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=self.folder,
-            env=self._env(None),
+            env=self.env(None),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -42,18 +43,25 @@ class Checkout:
         )
 
     @staticmethod
-    def _env(more: Mapping[str, str] | None) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    def env(more: Mapping[str, str] | None) -> dict[str, str]:
+        usual = {"PATH", "HOME", "SSL_CERT_FILE"}
+        inherited = {k: v for k, v in os.environ.items() if k in usual or k.startswith("PIP_")}
         return {**inherited, "PYTHONUNBUFFERED": "1", **(more or {})}
 
 
 def checkout(folder: Path) -> Checkout:
-    """A copy of the code; what was downloaded for the zip is shared."""
+    """A copy of the code, and of the local package, which is used if it is of this code; downloads are shared."""
     for name in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("chalicelib", "infra"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("chalicelib", "infra", ".chalice"):
+        shutil.copytree(
+            ROOT / name,
+            folder / name,
+            ignore=shutil.ignore_patterns("__pycache__", "deployed", "deployments"),
+        )
     (folder / ".venv-emulator").symlink_to(ROOT / ".venv-emulator")
+    if PACKAGED.exists():
+        shutil.copytree(PACKAGED, folder / PACKAGED.relative_to(ROOT))
     (folder / ".chronos" / "build").mkdir(parents=True)
     for cached in BUILD.glob("dependencies-*.zip"):
         (folder / ".chronos" / "build" / cached.name).symlink_to(cached)

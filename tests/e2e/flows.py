@@ -1,0 +1,131 @@
+"""Everything that each function does, done once by the functions themselves: what they use then is what they need."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.aws.expressions import encode
+from chalicelib.domain.ids import bucket_of, run_id
+from chalicelib.engine.message import RunMessage
+from chalicelib.engine.timers import JobTimer, RunTimer, Timer, encode_timer
+from infra.local.fixtures import Stack
+from tests.e2e.conftest import Api, in_seconds, ms
+from tests.support.target import target
+from tests.support.waiting import eventually
+
+LANES = {"fast": 30, "long": 100}
+"""A lane, and a time limit in seconds that leads to it."""
+SHARDS, TENANT = 64, "local"
+
+
+@dataclass(frozen=True)
+class Flows:
+    api: Api
+    stack: Stack
+
+    def all(self) -> None:
+        """Each once in each lane. What a pause misses is skipped when it ends."""
+        paused = self._job("fast", "* * * * * *", misfire={"policy": "skip", "grace_seconds": 1})
+        self.api.post(f"/jobs/{paused['id']}/pause")
+        since = time.monotonic()
+        self.jobs()
+        for lane in LANES:
+            self.runs(lane)
+            self.work(lane)
+            self.dead_letters(lane)
+        self.tick()
+        eventually(lambda: time.monotonic() - since > 3)
+        self.api.post(f"/jobs/{paused['id']}/resume")
+        self.api.call("DELETE", f"/jobs/{paused['id']}")
+
+    def jobs(self) -> None:
+        """The routes of jobs, and of health."""
+        job = self._job("fast", {"kind": "manual"})
+        path = f"/jobs/{job['id']}"
+        self.api.call("PATCH", path, json={"description": "patched"})
+        self.api.call("PUT", path, json={"name": "put", "type": "dummy", "schedule": {"kind": "manual"}})
+        for read in (path, "/jobs", f"{path}/upcoming", f"{path}/runs", "/health"):
+            self.api.get(read)
+        self.api.call("DELETE", path)
+
+    def runs(self, lane: str) -> None:
+        """The routes of runs and dead letters: one is redriven, another purged."""
+        job = self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, retry={"max_attempts": 1})
+        first, second = (self.api.post(f"/jobs/{job['id']}/trigger") for _ in range(2))
+        eventually(lambda: len(self.api.runs(job, "FAILED")) == 2)
+        assert len(self.api.get("/runs?limit=2")["items"]) == 2
+        assert self.api.get("/dead-letters?limit=1")["items"]
+        self.api.post(f"/dead-letters/{first['id']}/redrive")
+        assert self.api.call("DELETE", f"/dead-letters/{second['id']}").ok
+
+    def work(self, lane: str) -> None:
+        """A run alone and many of one moment; a retry; a message that is too early, and one of the other lane's."""
+        due = ms(in_seconds(0))
+        plain = self._job(lane, {"kind": "manual"})
+        failing = self._failing(lane, delay_seconds=1)
+        self._deliver(lane, "worker", [_message(plain, due)])
+        self._deliver(lane, "worker", [_message(plain, due - 1000 * each) for each in range(1, 11)])
+        self._deliver(lane, "worker", [_message(failing, due), _message(plain, due + 60_000)])
+        (other,) = LANES.keys() - {lane}
+        self._deliver(lane, "worker", [_message(self._job(other, {"kind": "manual"}), due)])
+        eventually(lambda: self.api.runs(failing, "FAILED"))
+
+    def dead_letters(self, lane: str) -> None:
+        """What a dead-letter queue brings: of an unknown run, of one to be retried, of one that is executed."""
+        due, failing = ms(in_seconds(0)), self._failing(lane, delay_seconds=600)
+        self._deliver(lane, "worker", [_message(failing, due)])
+        waiting = replace(_message(failing, due), attempt=2)
+        with target() as server, ThreadPoolExecutor(1) as pool:
+            server.gate.clear()
+            http = {"type": "http", "config": {"url": server.url}, "timeout_seconds": LANES[lane]}
+            slow = self.api.job({"kind": "manual"}, **http)
+            executed, unknown = _message(slow, due), _message(slow, due - 1000)
+            working = pool.submit(self._deliver, lane, "worker", [executed])
+            eventually(lambda: server.calls)
+            self._deliver(lane, "dlq", [unknown, waiting, executed])
+            server.gate.set()
+            working.result()
+
+    def tick(self) -> None:
+        """Two timers of runs, as an interrupted trigger leaves them, and one of a job that is far too late."""
+        now = ms(in_seconds(0))
+        late = self._job("fast", "0 0 0 1 1 *", misfire={"policy": "skip", "grace_seconds": 1})
+        new_year = datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC).isoformat()
+        self._put_timer(JobTimer(_shard(late), TENANT, late["id"], 1, ms(new_year)))
+        for lane in LANES:
+            job = self._job(lane, {"kind": "manual"})
+            self._put_timer(RunTimer(_shard(job), _message(job, now)))
+        for group in range(4):
+            self.stack.invoke("dispatcher", {"group": group, "groups": 4})
+
+    def _put_timer(self, timer: Timer) -> None:
+        item, table = encode(encode_timer(timer)), self.stack.outputs["ChronosTimersTable"]
+        self.stack.client("dynamodb").put_item(TableName=table, Item=item)
+
+    def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
+        return self.api.job(schedule, type="dummy", timeout_seconds=LANES[lane], **fields)
+
+    def _failing(self, lane: str, *, delay_seconds: int) -> Any:
+        retry = {
+            "max_attempts": 2,
+            "strategy": "fixed",
+            "initial_delay_seconds": delay_seconds,
+            "jitter": "none",
+        }
+        return self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, retry=retry)
+
+    def _deliver(self, lane: str, role: str, messages: list[RunMessage]) -> None:
+        """Hand messages to a lane's function as its event source does."""
+        records = [{"messageId": str(number), "body": each.encode()} for number, each in enumerate(messages)]
+        answer = self.stack.invoke(f"{lane}_{role}", {"Records": records})
+        assert answer == {"batchItemFailures": []}
+
+
+def _message(job: Any, nominal_ms: int) -> RunMessage:
+    return RunMessage(TENANT, job["id"], 1, run_id(job["id"], nominal_ms), nominal_ms, nominal_ms)
+
+
+def _shard(job: Any) -> int:
+    return bucket_of(job["id"], SHARDS)

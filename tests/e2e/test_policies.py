@@ -1,0 +1,59 @@
+"""The functions' policies are exact: what functions.yaml grants is what the functions use, and nothing else.
+
+That nothing is missing follows from every end-to-end test, since the emulator enforces the policies.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from infra.functions import Function, functions
+from infra.local import stack as local
+from infra.local.fixtures import Stack
+from tests.e2e.conftest import Api
+from tests.e2e.flows import Flows
+
+pytestmark = pytest.mark.e2e
+
+UNSEEN = {
+    "logs:CreateLogStream": "Lambda writes a function's log with its role; the emulator does it without asking",
+    "logs:PutLogEvents": "as above",
+    "sqs:ReceiveMessage": "Lambda polls a queue with the function's role; the emulator does it without asking",
+    "sqs:DeleteMessage": "as above",
+    "sqs:GetQueueAttributes": "as above",
+}
+"""Actions that are needed on AWS and that the emulator cannot show, and why."""
+
+
+@pytest.fixture(scope="module")
+def used(api: Api, stack: Stack) -> dict[str, set[tuple[str, str]]]:
+    """(action, resource as functions.yaml writes it) by the function's full name, from here to the end of all flows."""
+    before = len(stack.allowed())
+    Flows(api, stack).all()
+    names = {arn: "${" + name + "}" for name, arn in stack.outputs.items() if name.endswith("Arn")}
+    found: dict[str, set[tuple[str, str]]] = {}
+    for function, action, resource in stack.allowed()[before:]:
+        arn, index = re.fullmatch(r"(.+?)(/index/\w+)?", resource).groups(default="")  # type: ignore[union-attr]
+        found.setdefault(function, set()).add((action, names.get(arn, arn) + index))
+    return found
+
+
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_a_function_is_granted_what_it_uses_and_no_more(
+    function: Function, used: dict[str, set[tuple[str, str]]]
+) -> None:
+    granted = {each for each in _granted(function) if each[0] not in UNSEEN}
+    assert sorted(granted - used[function.full_name(local.STAGE)]) == []
+
+
+@pytest.mark.parametrize("action", UNSEEN)
+def test_what_no_flow_can_show_is_granted_to_some_function(action: str) -> None:
+    assert [function.name for function in functions() if action in {each for each, _ in _granted(function)}]
+
+
+def _granted(function: Function) -> Iterator[tuple[str, str]]:
+    for statement in function.statements:
+        for action in statement["Action"]:
+            for resource in statement["Resource"]:
+                yield action, resource

@@ -1,0 +1,265 @@
+"""`make deploy`, `make config`, `make destroy`, and the chalice command itself, with the emulator for AWS.
+
+All of `chalice deploy` works there, its REST API included: our launcher completes the import of APIs. What it cannot
+show: that AWS accepts every word of policies and templates, and the address that API Gateway gives.
+"""
+
+import json
+import operator
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from infra import project
+from infra.bundle import local_architecture
+from infra.functions import from_outputs, functions, policy
+from infra.local import process
+from infra.local.process import Emulator, free_port
+from infra.template import environment, infra_template
+from tests.support.account import Account, Deployed, Place
+from tests.support.checkout import checkout
+from tests.support.waiting import eventually
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(
+        local_architecture() != project.architecture(),
+        reason="the emulator runs what is deployed on this machine",
+    ),
+]
+JOB = {"name": "kept", "type": "dummy", "schedule": {"kind": "manual"}}
+
+
+@pytest.fixture(scope="module")
+def emulator(stack_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    started = process.start(free_port(), tmp_path_factory.mktemp("account"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def account(emulator: Emulator) -> Account:
+    return Account(emulator.url)
+
+
+@pytest.fixture(scope="module")
+def place(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(checkout(tmp_path_factory.mktemp("checkout")), emulator.url)
+
+
+@pytest.fixture(scope="module")
+def live(place: Place, account: Account) -> Deployed:
+    """The stage `live`, deployed by `make deploy`."""
+    return Deployed(account, place.deploy("live"))
+
+
+def test_a_deployed_stage_runs_jobs_for_those_who_have_its_key(live: Deployed) -> None:
+    assert requests.get(f"{live.url}/jobs", timeout=30).status_code == 401
+    job = live.call("POST", "/jobs", JOB)
+    run = live.call("POST", f"/jobs/{job['id']}/trigger")
+    assert eventually(lambda: live.call("GET", f"/runs/{run['id']}")["status"] == "SUCCEEDED")
+
+
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_each_function_has_its_limits_variables_and_policy(
+    function: Any, live: Deployed, account: Account
+) -> None:
+    outputs = account.outputs("live")
+    made = account.function(function.full_name("live"))
+    limits = project.defaults()["lambda_functions"][function.chalice]
+    assert (made["Timeout"], made["MemorySize"]) == (limits["lambda_timeout"], limits["lambda_memory_size"])
+    assert made["Environment"]["Variables"] == {k: v for k, v in environment(outputs).items() if v}
+    role = made["Role"].rpartition("/")[2]
+    [name] = account.client("iam").list_role_policies(RoleName=role)["PolicyNames"]
+    document = account.client("iam").get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    assert document == policy(function, from_outputs(outputs))
+
+
+def test_each_lane_and_dead_letter_queue_feeds_its_function(live: Deployed, account: Account) -> None:
+    outputs, fed = account.outputs("live"), {}
+    for mapping in account.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
+        if "chronos-live-" in mapping["FunctionArn"]:
+            assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            fed[mapping["EventSourceArn"]] = mapping["FunctionArn"].rpartition("-")[2]
+    assert fed == {
+        outputs["FastQueueArn"]: "fast_worker",
+        outputs["LongQueueArn"]: "long_worker",
+        outputs["FastDeadLetterQueueArn"]: "fast_dlq",
+        outputs["LongDeadLetterQueueArn"]: "long_dlq",
+    }
+
+
+def test_four_schedules_fire_the_dispatcher(live: Deployed, account: Account) -> None:
+    scheduler = account.client("scheduler")
+    names = [each["Name"] for each in scheduler.list_schedules(GroupName="chronos-live")["Schedules"]]
+    targets = [scheduler.get_schedule(GroupName="chronos-live", Name=name)["Target"] for name in names]
+    assert {target["Arn"] for target in targets} == {
+        account.function("chronos-live-dispatcher")["FunctionArn"]
+    }
+    assert sorted(json.loads(target["Input"])["group"] for target in targets) == [0, 1, 2, 3]
+
+
+def test_what_the_account_tells_is_what_chalice_wrote_down(live: Deployed, place: Place) -> None:
+    build, stages = place.folder / ".chronos" / "build", place.folder / ".chronos" / "stages"
+    theirs, ours = (
+        json.loads((folder / ".chalice" / "deployed" / "live.json").read_text())
+        for folder in (build / "deployment-live", stages / "live")
+    )
+    by_name = operator.itemgetter("name")
+    assert sorted(ours["resources"], key=by_name) == sorted(theirs["resources"], key=by_name)
+    assert ours["schema_version"] == theirs["schema_version"]
+
+
+def test_the_gateway_answers_with_problem_documents(live: Deployed) -> None:
+    answer = requests.get(f"{live.url}/nowhere", timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_a_second_deployment_without_a_change_says_so_and_touches_nothing(
+    live: Deployed, place: Place, account: Account
+) -> None:
+    place.deploy("live")  # another test may have deployed other code
+    before = account.function("chronos-live")["RevisionId"]
+    said = place.deploy("live")
+    assert f"live is up to date: https://{live.api}." in said
+    assert "chalice" not in said
+    assert account.function("chronos-live")["RevisionId"] == before
+
+
+def test_changed_code_from_another_checkout_updates_the_stage_and_keeps_its_data_key_and_address(
+    live: Deployed, emulator: Emulator, tmp_path: Path
+) -> None:
+    job = live.call("POST", "/jobs", JOB)
+    other = Place(checkout(tmp_path), emulator.url)
+    other.change("9.9.9")
+    said = other.deploy("live")
+    assert "API key" not in said
+    assert f"Deployed: https://{live.api}." in said
+    assert live.call("GET", "/health")["version"] == "9.9.9"
+    assert live.call("GET", f"/jobs/{job['id']}")["name"] == "kept"
+
+
+def test_the_chalice_command_deploys_changed_code_in_the_stages_project(
+    live: Deployed, place: Place, emulator: Emulator, tmp_path: Path
+) -> None:
+    other = Place(checkout(tmp_path), emulator.url)
+    said = other.infra("config", "live").stdout
+    (command,) = re.findall(r"^    \S+/chalice (.+)$", said, re.MULTILINE)
+    other.change("8.8.8")
+    assert f"https://{live.api}." in other.chalice(*command.split())
+    assert live.call("GET", "/health")["version"] == "8.8.8"
+    assert "chalice deploy" in place.deploy("live"), "what was deployed beside it is noticed"
+
+
+def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, account: Account) -> None:
+    place.deploy("gone")
+    tables = [
+        name
+        for name in account.client("dynamodb").list_tables()["TableNames"]
+        if name.startswith("chronos-gone-")
+    ]
+    done = place.infra("destroy", "gone")
+    assert "gone is gone." in done.stdout
+    assert sorted(re.findall(r"--table-name (\S+)", done.stdout)) == sorted(tables)
+    assert sorted(account.everything("gone")) == sorted(tables)
+    assert not (place.folder / ".chronos" / "stages" / "gone").exists()
+    assert "There is nothing of gone here." in place.infra("destroy", "gone").stdout
+
+
+def test_a_disposable_stage_goes_with_its_tables(place: Place, account: Account) -> None:
+    template = infra_template("dev-gone")
+    account.client("cloudformation").create_stack(
+        StackName="chronos-dev-gone", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+    )
+    eventually(lambda: account.everything("dev-gone"))
+    done = place.infra("destroy", "dev-gone")
+    assert "Kept" not in done.stdout
+    assert account.everything("dev-gone") == []
+
+
+REFUSED = [
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "There are no AWS credentials", "AWS_PROFILE"),
+    ({"AWS_ACCESS_KEY_ID": "AKIAUNKNOWNUNKNOWN00"}, "AWS refuses the credentials", "renew them"),
+    ({"AWS_PROFILE": "nobody"}, "profile (nobody) could not be found", "AWS_PROFILE"),
+    ({"AWS_DEFAULT_REGION": ""}, "No AWS region is set", "AWS_DEFAULT_REGION"),
+    ({"LEAD_MS": "99999"}, "CloudFormation refuses the stack chronos-unborn", "LeadMs"),
+]
+
+
+@pytest.mark.parametrize(("env", "said", "todo"), REFUSED, ids=[said for _, said, _ in REFUSED])
+def test_what_cannot_be_deployed_is_said_in_a_sentence(
+    env: dict[str, str], said: str, todo: str, place: Place, account: Account
+) -> None:
+    done = place.infra("deploy", "unborn", **env)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert todo in done.stderr
+    assert "Traceback" not in done.stderr
+    assert account.everything("unborn") == []
+
+
+def test_an_account_that_does_not_answer_is_no_matter_of_credentials(place: Place) -> None:
+    done = place.infra(
+        "deploy", "unborn", AWS_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}", AWS_MAX_ATTEMPTS="1"
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("AWS does not answer")
+
+
+def test_a_stack_whose_creation_failed_is_removed_by_destroy(place: Place, account: Account) -> None:
+    never = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "H"}, "Timeout": "1"},
+    }
+    _create(account, "failed", never, infra_template("failed")["Description"])
+    eventually(lambda: _status(account, "failed") == "ROLLBACK_COMPLETE")
+    done = place.infra("deploy", "failed")
+    assert done.returncode == 1
+    assert "in ROLLBACK_COMPLETE" in done.stderr
+    assert "make destroy STAGE=failed" in done.stderr
+    assert place.infra("destroy", "failed").returncode == 0
+    assert _status(account, "failed") is None
+
+
+def test_a_stack_of_someone_else_is_neither_updated_nor_destroyed(place: Place, account: Account) -> None:
+    _create(account, "foreign", {"Type": "AWS::SQS::Queue"}, "Accounting")
+    for command in ("deploy", "destroy"):
+        done = place.infra(command, "foreign")
+        assert done.returncode == 1
+        assert "choose another STAGE" in done.stderr
+    assert _status(account, "foreign") == "CREATE_COMPLETE"
+
+
+def test_functions_of_the_same_name_without_a_stack_are_not_taken_over(
+    place: Place, account: Account
+) -> None:
+    trust = {"Version": "2012-10-17", "Statement": []}
+    role = account.client("iam").create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
+    made = account.client("lambda").create_function(
+        FunctionName="chronos-taken-dispatcher",
+        Runtime="python3.11",
+        Role=role["Role"]["Arn"],
+        Handler="app.main",
+        Code={"ZipFile": b"PK\5\6" + bytes(18)},
+    )
+    done = place.infra("deploy", "taken")
+    assert done.returncode == 1
+    assert "chronos-taken-dispatcher" in done.stderr
+    assert "choose another STAGE" in done.stderr
+    assert account.function("chronos-taken-dispatcher")["RevisionId"] == made["RevisionId"]
+
+
+def _create(account: Account, stage: str, resource: dict[str, Any], description: str) -> None:
+    resources = {"R": resource, "H": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
+    template = json.dumps({"Description": description, "Resources": resources})
+    account.client("cloudformation").create_stack(StackName=f"chronos-{stage}", TemplateBody=template)
+
+
+def _status(account: Account, stage: str) -> str | None:
+    stacks = account.client("cloudformation").describe_stacks()["Stacks"]
+    found = [each["StackStatus"] for each in stacks if each["StackName"] == f"chronos-{stage}"]
+    return found[0] if found and found[0] != "DELETE_COMPLETE" else None
