@@ -35,6 +35,7 @@ class Flows:
             self.runs(lane)
             self.work(lane)
             self.dead_letters(lane)
+            self.slots(lane)
         self.tick()
         eventually(lambda: time.monotonic() - since > 3)
         self.api.post(f"/jobs/{paused['id']}/resume")
@@ -88,6 +89,19 @@ class Flows:
             server.gate.set()
             working.result()
 
+    def slots(self, lane: str) -> None:
+        """One run leaves its slot; another keeps it between its attempts, until it is cancelled for one that waits."""
+        due = ms(in_seconds(0))
+        one = {"concurrency": {"policy": "queue"}}
+        self._deliver(lane, "worker", [_message(self._job(lane, {"kind": "manual"}, **one), due)])
+        failing = self._failing(lane, delay_seconds=600, **one)
+        holder, waiting = _message(failing, due), _message(failing, due + 1)
+        self._deliver(lane, "worker", [holder])
+        self._deliver(lane, "worker", [waiting])
+        assert self.api.get(f"/runs/{waiting.run_id}")["status"] == "PENDING"
+        assert self.api.post(f"/runs/{holder.run_id}/cancel")["status"] == "CANCELLED"
+        eventually(lambda: self.api.get(f"/runs/{waiting.run_id}")["status"] == "RETRYING")
+
     def tick(self) -> None:
         """Two timers of runs, as an interrupted trigger leaves them, and one of a job that is far too late."""
         now = ms(in_seconds(0))
@@ -107,14 +121,14 @@ class Flows:
     def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
         return self.api.job(schedule, type="dummy", timeout_seconds=LANES[lane], **fields)
 
-    def _failing(self, lane: str, *, delay_seconds: int) -> Any:
+    def _failing(self, lane: str, *, delay_seconds: int, **fields: Any) -> Any:
         retry = {
             "max_attempts": 2,
             "strategy": "fixed",
             "initial_delay_seconds": delay_seconds,
             "jitter": "none",
         }
-        return self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, retry=retry)
+        return self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, retry=retry, **fields)
 
     def _deliver(self, lane: str, role: str, messages: list[RunMessage]) -> None:
         """Hand messages to a lane's function as its event source does."""
