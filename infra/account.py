@@ -104,6 +104,14 @@ def find(session: Any, stage: str) -> Live:
     return Live(tuple(found), api, mark)
 
 
+def allow_loops(session: Any, live: Live) -> None:
+    """Let the functions that may feed their own queues do so as often as they need."""
+    client = session.client("lambda")
+    for function, arn, _ in live.functions:
+        if function.may_loop:
+            client.put_function_recursion_config(FunctionName=arn, RecursiveLoop="Allow")
+
+
 def mark(session: Any, live: Live, fingerprint: str) -> None:
     """Note that the stage is wholly deployed from this. Chalice takes the note off when it deploys."""
     arn = next(arn for function, arn, _ in live.functions if function.name == "api")

@@ -123,6 +123,7 @@ def _complete(session: Any, stage: str, outputs: Mapping[str, str]) -> Live:
     if not live.is_complete:
         raise Stop("Not all that `chalice deploy` made can be found: run the same command again.")
     _put(session, stage, live.parameters(), exists=True)
+    account.allow_loops(session, live)
     gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE)
     _for_people(session, stage, outputs, live)
     return live

@@ -23,6 +23,7 @@ class Function:
     chalice: str
     resource: str
     statements: tuple[Json, ...]
+    may_loop: bool = False
 
     def full_name(self, stage: str) -> str:
         """The name Lambda knows it by; Chalice names the REST handler like the app itself."""
@@ -34,7 +35,8 @@ def functions() -> tuple[Function, ...]:
     """Every function, in the file's order."""
     table = yaml.safe_load((INFRA / "functions.yaml").read_text())
     return tuple(
-        Function(name, row["chalice"], row["resource"], tuple(row["policy"])) for name, row in table.items()
+        Function(name, row["chalice"], row["resource"], tuple(row["policy"]), row.get("may_loop", False))
+        for name, row in table.items()
     )
 
 

@@ -68,7 +68,10 @@ def package_policy(function: Function, stage: str) -> Json:
 
 def _function(function: Function, variables: Json) -> Json:
     name = function.full_name("${Stage}")
-    return {"Properties": {"FunctionName": {"Fn::Sub": name}, "Environment": {"Variables": variables}}}
+    loop = {"RecursiveLoop": "Allow"} if function.may_loop else {}
+    return {
+        "Properties": {"FunctionName": {"Fn::Sub": name}, "Environment": {"Variables": variables}, **loop}
+    }
 
 
 def _api() -> Json:

@@ -79,6 +79,15 @@ def test_each_function_has_its_limits_variables_and_policy(
     assert document == policy(function, from_outputs(outputs))
 
 
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_a_worker_may_feed_its_own_queue_as_often_as_it_needs(
+    function: Any, live: Deployed, account: Account
+) -> None:
+    name = function.full_name("live")
+    answer = account.client("lambda").get_function_recursion_config(FunctionName=name)
+    assert answer["RecursiveLoop"] == ("Allow" if function.may_loop else "Terminate")
+
+
 def test_each_lane_and_dead_letter_queue_feeds_its_function(live: Deployed, account: Account) -> None:
     outputs, fed = account.outputs("live"), {}
     for mapping in account.client("lambda").list_event_source_mappings()["EventSourceMappings"]:

@@ -128,6 +128,13 @@ def test_every_function_of_the_merged_template_has_the_whole_environment_and_a_n
         assert properties["Environment"]["Variables"].keys() == environment(merged["Outputs"]).keys()
 
 
+def test_only_a_worker_may_feed_the_queue_that_feeds_it() -> None:
+    looping = {function.name for function in functions() if function.may_loop}
+    merged = merge_template("dev")["Resources"]
+    allowed = {each.name for each in functions() if "RecursiveLoop" in merged[each.resource]["Properties"]}
+    assert looping == allowed == {"fast_worker", "long_worker"}
+
+
 def _of_type(kind: str, stage: str = "dev") -> dict[str, Any]:
     return {name: each for name, each in infra_template(stage)["Resources"].items() if each["Type"] == kind}
 
