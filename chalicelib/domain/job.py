@@ -74,6 +74,7 @@ class Job(JobDefinition):
     schedule_revision: int = 1
     created_ms: int
     updated_ms: int
+    updated_by: str = ""
     paused_ms: int | None = None
 
     @property

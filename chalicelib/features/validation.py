@@ -1,10 +1,11 @@
 """Values against pydantic models: each bad field is named as its sender wrote it, by a JSON pointer (RFC 6901)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from chalicelib.domain.differences import pointer
 from chalicelib.domain.errors import FieldProblem, Invalid
 
 MAX_PROBLEMS = 50
@@ -50,11 +51,6 @@ def problems_of(error: ValidationError, value: Any, prefix: str = "") -> list[Fi
         elif message not in known.message:
             found[pointer] = FieldProblem(pointer, f"{known.message} Or: {message}", known.code)
     return list(found.values())
-
-
-def pointer(parts: Iterable[str | int]) -> str:
-    """RFC 6901: each part after a slash, with `~` and `/` escaped."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def _pointer(loc: tuple[str | int, ...], value: Any, kind: str, context: dict[str, Any]) -> str:

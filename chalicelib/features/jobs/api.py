@@ -40,7 +40,7 @@ class UpcomingQuery(BaseModel):
 
 
 def create_job(engine: Engine, request: Request) -> Response:
-    job = service.create(engine, request.tenant, request.body)
+    job = service.create(engine, request.tenant, request.body, actor=request.principal.actor)
     return _saved(engine, job, 201, {"Location": f"/jobs/{job.id}"})
 
 
@@ -81,7 +81,8 @@ def patch_job(engine: Engine, request: Request) -> Response:
 
 
 def delete_job(engine: Engine, request: Request) -> Response:
-    service.delete(engine, request.tenant, request.path["job_id"], request.if_match)
+    actor = request.principal.actor
+    service.delete(engine, request.tenant, request.path["job_id"], request.if_match, actor=actor)
     return Response(status=204)
 
 
@@ -104,7 +105,8 @@ def list_upcoming(engine: Engine, request: Request) -> Response:
 
 
 def _changed(engine: Engine, request: Request, change: service.Change) -> Job:
-    return service.change(engine, request.tenant, request.path["job_id"], request.if_match, change)
+    job_id, actor = request.path["job_id"], request.principal.actor
+    return service.change(engine, request.tenant, job_id, request.if_match, change, actor=actor)
 
 
 def _shown(engine: Engine, job: Job) -> Response:
@@ -196,7 +198,7 @@ ROUTES = (
         handler=delete_job,
         summary="Delete a job",
         tag="jobs",
-        description="Its runs can still be read until they expire.",
+        description="Its runs, revisions and timeline can still be read until they expire.",
         answers=(Answer(description="It is gone.", status=204),),
         errors=(Conflict,),
         conditional=True,

@@ -18,7 +18,7 @@ def definition_of(body: dict[str, Any]) -> JobDefinition:
     """The definition in a body of either form. Invalid, with all that is wrong with it at once."""
     if "api" in body:
         return _from_short_form(body)
-    return _validated(body)
+    return validated(body)
 
 
 def patched(definition: JobDefinition, patch: dict[str, Any]) -> JobDefinition:
@@ -35,7 +35,7 @@ def patched(definition: JobDefinition, patch: dict[str, Any]) -> JobDefinition:
         before["schedule"] = None
     if patch.get("type", definition.type) != definition.type:
         before["config"] = None
-    return _validated(merged(before, patch))
+    return validated(merged(before, patch))
 
 
 def merged(target: Any, patch: Any) -> Any:
@@ -51,7 +51,8 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
-def _validated(body: dict[str, Any]) -> JobDefinition:
+def validated(body: dict[str, Any]) -> JobDefinition:
+    """The definition in a body of the full form. Invalid, also by what the job's type wants as of today."""
     problems: list[FieldProblem] = []
     definition = None
     try:
@@ -92,7 +93,7 @@ def _from_short_form(body: dict[str, Any]) -> JobDefinition:
     rest = {name: value for name, value in body.items() if name != "api"}
     config = {"url": body["api"], "method": "POST"}
     try:
-        return _validated({"name": _name_of(body["api"]), **rest, "type": "http", "config": config})
+        return validated({"name": _name_of(body["api"]), **rest, "type": "http", "config": config})
     except Invalid as error:
         raise refusal([_renamed(problem) for problem in error.problems]) from None
 

@@ -2,30 +2,20 @@
 
 from collections.abc import Callable
 
-from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.ids import is_id, job_id, run_id
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.arm import trigger_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, encode_job, encode_run, job_key, jobs_list
+from chalicelib.engine.revisions import change_writes, deletion_writes, expire_all
 from chalicelib.engine.timers import Timer, encode_timer
 from chalicelib.features.conditional import require_match
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs.changes import created, timer_after
 from chalicelib.features.paging import Fetch, read_page
-from chalicelib.ports.table import (
-    PRESENT,
-    Absent,
-    Condition,
-    ConditionFailed,
-    Delete,
-    Is,
-    Item,
-    Put,
-    TableName,
-    Write,
-)
+from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put, TableName, Write
 
 TRIES = 5
 """How often a change is decided anew when someone else's came between."""
@@ -34,11 +24,12 @@ Change = Callable[[Job, int], Job]
 """(job, now) -> the job as it should be; the same object if there is nothing to do."""
 
 
-def create(engine: Engine, tenant: str, definition: JobDefinition) -> Job:
+def create(engine: Engine, tenant: str, definition: JobDefinition, *, actor: str) -> Job:
     now_ms = engine.clock.now_ms()
     new_id = job_id(now_ms, engine.ids.random_bytes(10))
     job = created(definition, job_id=new_id, tenant=tenant, shards=engine.settings.shards, now_ms=now_ms)
-    _commit(engine, job, timer_after(None, job, now_ms), Absent())
+    job = job.model_copy(update={"updated_by": actor})
+    _commit(engine, None, job, timer_after(None, job, now_ms))
     return job
 
 
@@ -56,35 +47,54 @@ def read_many(engine: Engine, tenant: str, identifiers: list[str]) -> dict[str, 
     return {job.id: job for job in map(decode_job, items.values())}
 
 
-def change(engine: Engine, tenant: str, identifier: str, if_match: str | None, decide: Change) -> Job:
+def change(
+    engine: Engine, tenant: str, identifier: str, if_match: str | None, decide: Change, *, actor: str
+) -> Job:
     """The job after the change. PreconditionFailed if `if_match` names other revisions."""
     for _ in range(TRIES):
         job = read(engine, tenant, identifier)
         require_match(if_match, job.revision)
-        now_ms = engine.clock.now_ms()
-        changed = decide(job, now_ms)
-        if changed is job:
+        now_ms = _later(engine, job)
+        decided = decide(job, now_ms)
+        if decided is job:
             return job
+        changed = decided.model_copy(update={"updated_by": actor})
         try:
-            _commit(engine, changed, timer_after(job, changed, now_ms), Is("revision", job.revision))
+            _commit(engine, job, changed, timer_after(job, changed, now_ms))
         except ConditionFailed:
             continue
         return changed
     raise Conflict("Others keep changing this job; try again.")
 
 
-def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None) -> None:
-    """NotFound if there is none. Its timers die by themselves, its runs stay until they expire."""
+def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *, actor: str) -> None:
+    """NotFound if there is none. Its timers die by themselves; its runs and revisions stay until they expire."""
     for _ in range(TRIES):
         job = read(engine, tenant, identifier)
         require_match(if_match, job.revision)
-        unchanged = PRESENT if if_match is None else Is("revision", job.revision)
+        now_ms = _later(engine, job)
+        gone = Delete(job_key(tenant, identifier), Is("revision", job.revision))
+        closing = deletion_writes(job, actor=actor, now_ms=now_ms, settings=engine.settings)
         try:
-            engine.db.transact(("catalog", Delete(job_key(tenant, identifier), unchanged)))
+            engine.db.transact(("catalog", gone), *closing)
         except ConditionFailed:
             continue
+        _expire_revisions(engine, job, now_ms)
         return
     raise Conflict("Others keep changing this job; try again.")
+
+
+def _later(engine: Engine, job: Job) -> int:
+    """Now, but not before the job's last change: revisions follow each other also where clocks differ."""
+    return max(engine.clock.now_ms(), job.updated_ms)
+
+
+def _expire_revisions(engine: Engine, job: Job, now_ms: int) -> None:
+    """The delete stands whatever happens here: what is left behind expires, only later."""
+    try:
+        expire_all(engine, job, now_ms)
+    except Unavailable as error:
+        engine.telemetry.warning("Revisions of a deleted job stay longer.", error=error.message)
 
 
 def trigger(engine: Engine, tenant: str, identifier: str) -> Run:
@@ -137,8 +147,11 @@ def _newest(engine: Engine, tenant: str) -> Fetch[Job]:
     return fetch
 
 
-def _commit(engine: Engine, job: Job, timer: Timer | None, when: Condition) -> None:
-    writes: list[tuple[TableName, Write]] = [("catalog", Put(encode_job(job), when))]
+def _commit(engine: Engine, before: Job | None, job: Job, timer: Timer | None) -> None:
+    """ConditionFailed if the job is not as it was before any more."""
+    unchanged = Absent() if before is None else Is("revision", before.revision)
+    writes: list[tuple[TableName, Write]] = [("catalog", Put(encode_job(job), unchanged))]
+    writes += change_writes(before, job, engine.settings)
     if timer is not None:
         writes.append(("timers", Put(encode_timer(timer))))
     engine.db.transact(*writes)

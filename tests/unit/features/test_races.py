@@ -51,7 +51,7 @@ def rename(db: Interfered) -> Callable[[], None]:
     """Someone else's change of the only job."""
 
     def change() -> None:
-        [(key, item)] = db.catalog.items.items()
+        [(key, item)] = [row for row in db.catalog.items.items() if row[0][1] == "job"]
         job = decode_job(item)
         document = job.model_copy(update={"revision": job.revision + 1, "description": "theirs"})
         db.catalog.items[key] = {

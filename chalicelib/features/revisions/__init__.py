@@ -1,0 +1,1 @@
+"""Revisions: what a job was, how it changed, and back to what it was."""
