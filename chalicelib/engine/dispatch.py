@@ -9,7 +9,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.due_job import DueJob, decode_due_job
 from chalicelib.engine.journal import encode_page
 from chalicelib.engine.plan import Plan, SkippedRange, plan_timer
-from chalicelib.engine.records import job_key
+from chalicelib.engine.records import job_key, skips_of_job
 from chalicelib.engine.ring import ring_all
 from chalicelib.engine.timers import JobTimer, Timer, encode_timer, timer_key
 from chalicelib.ports.table import Item, Key
@@ -71,7 +71,7 @@ def _advance(engine: Engine, plans: Iterable[Plan]) -> None:
 
 def _encode_skipped(skipped: SkippedRange, expires_at: int) -> Item:
     return {
-        "pk": f"{skipped.tenant}#{skipped.job_id}#skips",
+        "pk": skips_of_job(skipped.tenant, skipped.job_id),
         "sk": f"{skipped.first_ms:015d}#{skipped.reason}",
         "last_ms": skipped.last_ms,
         "schedule_revision": skipped.schedule_revision,

@@ -51,6 +51,11 @@ def runs_of_job(tenant: str, job_id: str) -> str:
     return f"{tenant}#{job_id}"
 
 
+def skips_of_job(tenant: str, job_id: str) -> str:
+    """The partition of the runs table that holds a job's skipped ranges, by their first moment."""
+    return f"{tenant}#{job_id}#skips"
+
+
 def dead_letters(tenant: str) -> str:
     """The partition of the index `dead`."""
     return f"{tenant}#dead"

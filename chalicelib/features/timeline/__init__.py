@@ -1,0 +1,1 @@
+"""The timeline: what became of each occurrence of a job, and why."""
