@@ -24,6 +24,11 @@ def job_id(at_ms: int, randomness: bytes) -> str:
     return "job_" + ulid(at_ms, randomness)
 
 
+def backfill_id(at_ms: int, randomness: bytes) -> str:
+    """A new backfill's id."""
+    return "backfill_" + ulid(at_ms, randomness)
+
+
 def run_id(job: str, nominal_ms: int, trigger_key: str = "") -> str:
     """The id of the run of `job` at `nominal_ms`: the same whoever computes it.
 

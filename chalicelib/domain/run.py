@@ -56,6 +56,7 @@ class Transition:
 _S = RunStatus
 TRANSITIONS = (
     Transition(None, _S.PENDING, "api", "a trigger or a redrive is accepted"),
+    Transition(None, _S.PENDING, "backfill", "an occurrence of its time is claimed"),
     Transition(None, _S.RUNNING, "worker", "a scheduled occurrence starts"),
     Transition(None, _S.PENDING, "worker", "a scheduled occurrence waits for a slot"),
     Transition(
@@ -127,6 +128,8 @@ class Run:
     """The number of the slot that it holds, or held when it was active last."""
     cancel_ms: int | None = None
     """When it was asked to stop."""
+    backfill: str | None = None
+    """The backfill that made it."""
     dead: bool = False
     """Whether it still lies among the dead letters."""
 

@@ -11,11 +11,11 @@ from chalicelib.engine.journal import encode_page
 from chalicelib.engine.plan import Plan, SkippedRange, plan_timer
 from chalicelib.engine.records import job_key, skips_of_job
 from chalicelib.engine.ring import ring_all
-from chalicelib.engine.timers import JobTimer, Timer, encode_timer, timer_key
+from chalicelib.engine.timers import DispatchedTimer, JobTimer, encode_timer, timer_key
 from chalicelib.ports.table import Item, Key
 
 
-def dispatch(engine: Engine, timers: Sequence[Timer]) -> int:
+def dispatch(engine: Engine, timers: Sequence[DispatchedTimer]) -> int:
     """Ring what the timers ask for before the horizon, and set the timers that follow; the number of rings.
 
     Raises Unavailable when a table or a queue stays unreachable; the timers are then still there.
@@ -36,14 +36,14 @@ def dispatch(engine: Engine, timers: Sequence[Timer]) -> int:
     return len(rings)
 
 
-def job_of(timer: Timer) -> Key:
+def job_of(timer: DispatchedTimer) -> Key:
     """The catalog key of the job that a timer belongs to."""
     if isinstance(timer, JobTimer):
         return job_key(timer.tenant, timer.job_id)
     return job_key(timer.message.tenant, timer.message.job_id)
 
 
-def _plans(engine: Engine, timers: Sequence[Timer], now_ms: int) -> list[Plan]:
+def _plans(engine: Engine, timers: Sequence[DispatchedTimer], now_ms: int) -> list[Plan]:
     items = engine.db.catalog.get_many({job_of(timer) for timer in timers})
     until_ms = now_ms + engine.settings.horizon_ms
     plans = []

@@ -8,7 +8,7 @@ from chalicelib.engine.arm import timer_at, timetable_of
 from chalicelib.engine.core import Lane, lane_of
 from chalicelib.engine.due_job import DueJob
 from chalicelib.engine.message import RunMessage
-from chalicelib.engine.timers import JobTimer, RunTimer, Timer
+from chalicelib.engine.timers import DispatchedTimer, JobTimer, RunTimer
 
 MAX_RINGS_PER_TIMER = 600
 """A job that fires each second has 120 occurrences inside the horizon; after an outage the rest waits a tick."""
@@ -39,13 +39,13 @@ class SkippedRange:
 class Plan:
     """What to do about one timer, which is removed when all of it is done."""
 
-    timer: Timer
+    timer: DispatchedTimer
     rings: tuple[Ring, ...] = ()
     skipped: tuple[SkippedRange, ...] = ()
-    following: tuple[Timer, ...] = ()
+    following: tuple[DispatchedTimer, ...] = ()
 
 
-def plan_timer(timer: Timer, job: DueJob | None, *, now_ms: int, until_ms: int) -> Plan:
+def plan_timer(timer: DispatchedTimer, job: DueJob | None, *, now_ms: int, until_ms: int) -> Plan:
     """Everything of this timer before `until_ms`. A job's timer without its active job and revision only dies."""
     if isinstance(timer, RunTimer):
         lane: Lane = lane_of(job) if job else "fast"
@@ -58,7 +58,7 @@ def plan_timer(timer: Timer, job: DueJob | None, *, now_ms: int, until_ms: int) 
     while upcoming is not None and upcoming < until_ms and len(chosen) < MAX_RINGS_PER_TIMER:
         chosen.append(upcoming)
         upcoming = table.next_after(upcoming)
-    following: list[Timer] = [] if upcoming is None else [timer_at(job, upcoming)]
+    following: list[DispatchedTimer] = [] if upcoming is None else [timer_at(job, upcoming)]
     rings = []
     for nominal_ms in chosen:
         message = _message(job, nominal_ms, table.due(nominal_ms))

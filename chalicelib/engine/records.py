@@ -71,6 +71,7 @@ _OPTIONAL = (
     "redrive_of",
     "slot",
     "cancel_ms",
+    "backfill",
 )
 _NUMBERS = ("nominal_ms", "due_ms", "schedule_revision", "attempt", "starts", "fence", "lease_ms")
 

@@ -1,6 +1,6 @@
 """May this message start a run? Pure decisions; the worker carries them out as conditional writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus, SkipReason
@@ -79,10 +79,14 @@ def refusal(job: Job | None, message: RunMessage) -> SkipReason | None:
 def decide_start(
     job: Job | None, existing: Run | None, message: RunMessage, *, owner: str, now_ms: int
 ) -> Decision:
-    """What to do about a message that is due now."""
-    reason = refusal(job, message)
+    """What to do about a message that is due now.
+
+    A run that has a record is what its record says: a backfill's, though the schedule's own message may ring it too.
+    """
     if existing is None:
+        reason = refusal(job, message)
         return Skip(reason) if reason else Start()
+    reason = refusal(job, replace(message, trigger=existing.trigger))
     if existing.is_final:
         return Start(existing) if reason is None and _is_revived(existing, message) else Drop()
     if existing.status is RunStatus.RUNNING:
@@ -93,7 +97,9 @@ def decide_start(
 
 
 def _is_revived(existing: Run, message: RunMessage) -> bool:
-    """A skip of an earlier revision gives way when a later one has the same occurrence."""
+    """A skip of an earlier revision gives way when a later one has the same occurrence, unless it was done again."""
+    if existing.redriven_as is not None:
+        return False
     return existing.status is RunStatus.SKIPPED and existing.schedule_revision < message.schedule_revision
 
 

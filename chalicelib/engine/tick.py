@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
-from chalicelib.engine.timers import Timer, decode_timer, due_bound, partition
+from chalicelib.engine.timers import BackfillTimer, Timer, decode_timer, due_bound, partition
 from chalicelib.ports.table import Item, Key
 
 CHUNK = 1000
@@ -28,23 +28,37 @@ def tick(engine: Engine, shards: Sequence[int], *, group: int, deadline: float) 
     """
     now_ms = engine.clock.now_ms()
     pk, sk = heartbeat_key(group)
-    done, failures = 0, list[Unavailable]()
+    done, failures, backfills = 0, list[Unavailable](), list[BackfillTimer]()
     for chunk in _chunks(_urgent_first(_due(engine, shards, failures, deadline=deadline), now_ms)):
         if engine.clock.monotonic() >= deadline:
             engine.telemetry.warning(
                 "A tick ran out of time; the next one goes on.", group=group, dispatched=done
             )
             break
+        backfills += [timer for timer in chunk if isinstance(timer, BackfillTimer)]
         try:
-            dispatch(engine, chunk)
+            dispatch(engine, [timer for timer in chunk if not isinstance(timer, BackfillTimer)])
         except Unavailable as error:
             failures.append(error)
         else:
             done += len(chunk)
+    _look_after(engine, backfills, deadline)
     if failures:
         raise Unavailable(f"{len(failures)} parts of a tick are left to the next one: {failures[0].message}")
     engine.db.timers.put_all([{"pk": pk, "sk": sk, "at_ms": now_ms, "timers": done}])
     return done
+
+
+def _look_after(engine: Engine, timers: Sequence[BackfillTimer], deadline: float) -> None:
+    """Backfills come last: they never delay what is due."""
+    if not timers:
+        return
+    from chalicelib.engine.backfills import look_after
+
+    for timer in timers:
+        if engine.clock.monotonic() >= deadline:
+            return
+        look_after(engine, timer)
 
 
 def _due(

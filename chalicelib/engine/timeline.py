@@ -12,7 +12,7 @@ from chalicelib.engine.arm import timetable_of
 from chalicelib.engine.due_job import DueJob, decode_due_job
 from chalicelib.engine.revisions import DELETED, Revision
 from chalicelib.engine.sentences import ENDED, WHY_SKIPPED
-from chalicelib.ports.table import Item
+from chalicelib.engine.skips import SkipRecord
 
 Outcome = Literal["run", "skipped", "upcoming", "pending", "unknown"]
 
@@ -49,15 +49,6 @@ class Occurrence:
 
 
 @dataclass(frozen=True, slots=True)
-class SkipRecord:
-    """A stored range of skipped occurrences, both ends included."""
-
-    first_ms: int
-    last_ms: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """An occurrence and its one outcome, with a sentence for a person."""
 
@@ -72,11 +63,6 @@ def segments_of(revisions: Sequence[Revision]) -> list[Segment]:
     """Revisions, oldest first, as the stretches of time in which they held."""
     ends: list[int | None] = [revision.saved_ms for revision in revisions[1:]]
     return [_segment(revision, end) for revision, end in zip(revisions, [*ends, None], strict=True)]
-
-
-def decode_skip(item: Item) -> SkipRecord:
-    first, _, reason = str(item["sk"]).partition("#")
-    return SkipRecord(int(first), int(item["last_ms"]), reason)
 
 
 def occurrences(
@@ -171,7 +157,7 @@ def _echo(segment: Segment, job: DueJob, start_ms: int, end_ms: int, echo_ms: in
 
 def _covering(skips: Sequence[SkipRecord], at_ms: int) -> SkipRecord | None:
     """The record that begins last among those that cover the moment."""
-    found = [skip for skip in skips if skip.first_ms <= at_ms <= skip.last_ms]
+    found = [skip for skip in skips if skip.covers(at_ms)]
     return max(found, key=lambda skip: skip.first_ms, default=None)
 
 

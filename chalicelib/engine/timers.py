@@ -39,7 +39,18 @@ class RunTimer:
         return self.message.due_ms
 
 
-Timer = JobTimer | RunTimer
+@dataclass(frozen=True, slots=True)
+class BackfillTimer:
+    """A backfill that the dispatcher is to look after at `due_ms`."""
+
+    shard: int
+    tenant: str
+    backfill_id: str
+    due_ms: int
+
+
+DispatchedTimer = JobTimer | RunTimer
+Timer = DispatchedTimer | BackfillTimer
 
 
 def partition(shard: int) -> str:
@@ -54,6 +65,8 @@ def due_bound(due_ms: int) -> str:
 def timer_key(timer: Timer) -> Key:
     if isinstance(timer, JobTimer):
         tail = f"{timer.tenant}#{timer.job_id}#{timer.schedule_revision}"
+    elif isinstance(timer, BackfillTimer):
+        tail = f"{timer.tenant}#{timer.backfill_id}#0"
     else:
         tail = f"{timer.message.tenant}#{timer.message.run_id}#{timer.message.attempt}"
     return partition(timer.shard), f"{due_bound(timer.due_ms)}#{tail}"
@@ -61,7 +74,7 @@ def timer_key(timer: Timer) -> Key:
 
 def encode_timer(timer: Timer) -> Item:
     pk, sk = timer_key(timer)
-    if isinstance(timer, JobTimer):
+    if not isinstance(timer, RunTimer):
         return {"pk": pk, "sk": sk}
     return {"pk": pk, "sk": sk, "message": timer.message.encode()}
 
@@ -71,5 +84,7 @@ def decode_timer(item: Item) -> Timer:
     shard = int(str(item["pk"]).rpartition("#")[2])
     if "message" in item:
         return RunTimer(shard, decode(str(item["message"])))
-    due, tenant, job_id, revision = str(item["sk"]).split("#")
-    return JobTimer(shard, tenant, job_id, int(revision), int(due))
+    due, tenant, identifier, revision = str(item["sk"]).split("#")
+    if identifier.startswith("backfill_"):
+        return BackfillTimer(shard, tenant, identifier, int(due))
+    return JobTimer(shard, tenant, identifier, int(revision), int(due))

@@ -49,6 +49,7 @@ class Worker:
                 self._tell("A batch cannot start; its messages come again.", error)
                 batch.again.update(ticket.delivery_id for ticket in tickets)
         self._record_until(None, batch)
+        wait(batch.aside)
         return sorted(batch.again)
 
     def _groups(self, deliveries: Sequence[Delivery], batch: "_Batch") -> Iterator[tuple[int, list[Ticket]]]:
@@ -157,9 +158,25 @@ class Worker:
             return
         try:
             self._concluder.record(ended, deadline=batch.deadline)
+            self._go_on(ended, batch)
         except Unavailable as error:
             self._tell("Results could not be recorded; their messages come again.", error)
             batch.again.update(deliveries)
+
+    def _go_on(self, ended: Sequence[Ended], batch: "_Batch") -> None:
+        """Let the backfills of these runs claim their next ones: in the pool, so that nothing that is due waits."""
+        for tenant, identifier in {(each.after.tenant, each.after.backfill) for each in ended}:
+            if identifier is not None:
+                batch.aside.append(self._pool.submit(self._advance, tenant, identifier))
+
+    def _advance(self, tenant: str, backfill_id: str) -> None:
+        """If this fails, the dispatcher does it within a minute."""
+        from chalicelib.engine.backfills import advance
+
+        try:
+            advance(self._engine, tenant, backfill_id)
+        except Unavailable as error:
+            self._tell("A backfill is left to the dispatcher.", error)
 
     def _jobs(self, tickets: list[Ticket], batch: "_Batch") -> dict[Key, Job]:
         """The jobs that exist. Messages of a job that cannot be read come again."""
@@ -190,6 +207,7 @@ class _Batch:
     deadline: float
     pending: dict["Future[Ended | None]", str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
+    aside: list["Future[None]"] = field(default_factory=list)
     _active: dict[int, Active] = field(default_factory=dict)
 
     @contextmanager

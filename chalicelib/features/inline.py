@@ -2,10 +2,10 @@
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
-from chalicelib.engine.timers import Timer
+from chalicelib.engine.timers import DispatchedTimer
 
 
-def ring_if_near(engine: Engine, timer: Timer | None) -> None:
+def ring_if_near(engine: Engine, timer: DispatchedTimer | None) -> None:
     """The commit stands whatever happens here: a timer that could not be rung is left to the dispatcher."""
     if timer is None or timer.due_ms >= engine.clock.now_ms() + engine.settings.horizon_ms:
         return

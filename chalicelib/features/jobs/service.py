@@ -10,7 +10,7 @@ from chalicelib.engine.arm import trigger_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, encode_job, encode_run, job_key, jobs_list
 from chalicelib.engine.revisions import change_writes, deletion_writes, expire_all
-from chalicelib.engine.timers import Timer, encode_timer
+from chalicelib.engine.timers import DispatchedTimer, encode_timer
 from chalicelib.features.conditional import require_match
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs.changes import created, timer_after
@@ -147,7 +147,7 @@ def _newest(engine: Engine, tenant: str) -> Fetch[Job]:
     return fetch
 
 
-def _commit(engine: Engine, before: Job | None, job: Job, timer: Timer | None) -> None:
+def _commit(engine: Engine, before: Job | None, job: Job, timer: DispatchedTimer | None) -> None:
     """ConditionFailed if the job is not as it was before any more."""
     unchanged = Absent() if before is None else Is("revision", before.revision)
     writes: list[tuple[TableName, Write]] = [("catalog", Put(encode_job(job), unchanged))]

@@ -6,13 +6,12 @@ from itertools import islice
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
-from chalicelib.engine.records import decode_run, run_key, skips_of_job
+from chalicelib.engine.records import decode_run, run_key
+from chalicelib.engine.skips import skips_between
 from chalicelib.engine.timeline import (
     Entry,
     Occurrence,
     Segment,
-    SkipRecord,
-    decode_skip,
     occurrences,
     segments_of,
     timeline,
@@ -20,8 +19,6 @@ from chalicelib.engine.timeline import (
 from chalicelib.features.timeline.history import History, history
 
 ECHO_MARGIN_MS = 60_000
-EARLIER_SKIPS = 50
-"""Skipped ranges read that begin before the page: the latest of them are those that may reach into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +82,3 @@ def runs_at(engine: Engine, tenant: str, job_id: str, nominals: list[int]) -> di
     items = engine.db.runs.get_many(keys)
     runs = [decode_run(item) for item in items.values()]
     return {run.nominal_ms: run for run in runs}
-
-
-def skips_between(engine: Engine, tenant: str, job_id: str, first_ms: int, last_ms: int) -> list[SkipRecord]:
-    """The skipped ranges that may cover moments in [first, last]."""
-    pk, start = skips_of_job(tenant, job_id), f"{first_ms:015d}"
-    before = engine.db.runs.query(pk, high=start, limit=EARLIER_SKIPS, backwards=True)
-    inside = engine.db.runs.query(pk, low=start, high=f"{last_ms + 1:015d}")
-    return [decode_skip(item) for item in (*before.items, *inside.items)]

@@ -9,7 +9,8 @@ from chalicelib.domain.ids import run_id
 from chalicelib.domain.run import Run, RunStatus, SkipReason
 from chalicelib.engine.revisions import Revision
 from chalicelib.engine.sentences import ENDED, WHY_SKIPPED
-from chalicelib.engine.timeline import Entry, SkipRecord, occurrences, segments_of, timeline
+from chalicelib.engine.skips import SkipRecord
+from chalicelib.engine.timeline import Entry, occurrences, segments_of, timeline
 from tests.support.world import NOON
 
 HOUR, DAY = 3_600_000, 86_400_000

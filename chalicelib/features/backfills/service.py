@@ -1,0 +1,154 @@
+"""Asking for backfills, reading and cancelling them."""
+
+import json
+from dataclasses import replace
+from itertools import islice
+
+from chalicelib.domain.backfill import MAX_OCCURRENCES, Backfill, Candidate
+from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from chalicelib.domain.ids import backfill_id, is_id
+from chalicelib.domain.instants import epoch_ms
+from chalicelib.domain.job import Job
+from chalicelib.engine.arm import timetable_of
+from chalicelib.engine.backfills import (
+    advance,
+    backfill_key,
+    backfills_of_job,
+    candidates,
+    decode_backfill,
+    encode_backfill,
+    next_timer,
+    nominals_after,
+    read_backfill,
+    save,
+)
+from chalicelib.engine.core import Engine
+from chalicelib.engine.timers import encode_timer
+from chalicelib.features.backfills.views import BackfillRequest
+from chalicelib.features.base import Principal
+from chalicelib.features.jobs import service as jobs
+from chalicelib.features.paging import Fetch, read_page
+from chalicelib.ports.table import Absent, ConditionFailed, Item, Put
+
+TRIES = 5
+FIRST_STEPS = 3
+DRY_RUN_LOOKS_AT = 1_000
+
+
+def asked(engine: Engine, principal: Principal, job_id: str, request: BackfillRequest) -> Backfill:
+    """What the request comes to; nothing is stored. Invalid if it is in the future, or too much."""
+    job = jobs.read(engine, principal.tenant, job_id)
+    now_ms = engine.clock.now_ms()
+    start_ms, end_ms = epoch_ms(request.start), epoch_ms(request.end)
+    if end_ms > now_ms:
+        raise Invalid.field(
+            "/end", "What is still to come runs by itself: end must not be later than now.", "in_the_future"
+        )
+    return Backfill(
+        id=backfill_id(now_ms, engine.ids.random_bytes(10)),
+        tenant=principal.tenant,
+        job_id=job.id,
+        shard=job.shard,
+        job=_document(job),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        order=request.order,
+        reprocess=request.reprocess,
+        max_active=request.max_active,
+        limit=request.limit,
+        total=_count(job, start_ms, end_ms),
+        created_ms=now_ms,
+        created_by=principal.actor,
+    )
+
+
+def begun(engine: Engine, backfill: Backfill) -> Backfill:
+    """Store it with the dispatcher's timer, then take its first steps."""
+    timer = next_timer(backfill, backfill.created_ms)
+    engine.db.transact(
+        ("catalog", Put(encode_backfill(backfill), Absent())), ("timers", Put(encode_timer(timer)))
+    )
+    return _advanced(engine, backfill)
+
+
+def would_do(engine: Engine, backfill: Backfill) -> list[Candidate]:
+    """The first occurrences that it would look at."""
+    return candidates(engine, backfill, nominals_after(backfill, DRY_RUN_LOOKS_AT))
+
+
+def read(engine: Engine, tenant: str, identifier: str) -> Backfill:
+    """NotFound if there is none; what cannot be an id is not looked up."""
+    found = read_backfill(engine, tenant, identifier) if is_id(identifier, "backfill") else None
+    if found is None:
+        raise NotFound("There is no such backfill.")
+    return found
+
+
+def cancel(engine: Engine, tenant: str, identifier: str) -> Backfill:
+    """It claims nothing more; what is active goes on. One that is over or cancelled stays as it is."""
+    for _ in range(TRIES):
+        backfill = read(engine, tenant, identifier)
+        if backfill.is_over or backfill.stopped:
+            return backfill
+        stopped = replace(backfill, stopped="cancelled", version=backfill.version + 1)
+        try:
+            engine.db.catalog.write(save(stopped, engine))
+        except ConditionFailed:
+            continue
+        return _advanced(engine, stopped)
+    raise Conflict("This backfill changes too fast just now; try again.")
+
+
+def listed(
+    engine: Engine, tenant: str, job_id: str, *, limit: int, after: str | None
+) -> tuple[list[Backfill], str | None]:
+    """A job's backfills, newest first. NotFound if neither the job nor a backfill of it is there."""
+    if not is_id(job_id, "job"):
+        raise NotFound("There is no such job.")
+    found, last = read_page(_newest(engine, tenant, job_id), lambda _: True, limit, after)
+    if not found and after is None:
+        jobs.read(engine, tenant, job_id)
+    return found, last
+
+
+def _newest(engine: Engine, tenant: str, job_id: str) -> Fetch[Backfill]:
+    value = backfills_of_job(tenant, job_id)
+
+    def fetch(after: str | None, count: int) -> tuple[list[tuple[str, Backfill | None]], bool]:
+        start: Item | None = None
+        if after is not None:
+            pk, sk = backfill_key(tenant, after)
+            start = {"pk": pk, "sk": sk, "lpk": value, "lsk": after}
+        keys, more = engine.db.catalog.query_index("lists", value, limit=count, backwards=True, after=start)
+        items = engine.db.catalog.get_many(keys)
+        rows = [(key[0].rpartition("#")[2], items.get(key)) for key in keys]
+        return [(name, decode_backfill(item) if item else None) for name, item in rows], more is not None
+
+    return fetch
+
+
+def _advanced(engine: Engine, backfill: Backfill) -> Backfill:
+    """The commit stands whatever happens here: the dispatcher goes on within a minute."""
+    try:
+        return advance(engine, backfill.tenant, backfill.id, steps=FIRST_STEPS) or backfill
+    except Unavailable as error:
+        engine.telemetry.warning("A backfill's first steps are left to the dispatcher.", error=error.message)
+        return backfill
+
+
+def _document(job: Job) -> str:
+    """What makes the occurrences; the config, which may be large, is read when a run starts."""
+    document = job.model_dump(mode="json", exclude_none=True, exclude={"config", "description", "tags"})
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def _count(job: Job, start_ms: int, end_ms: int) -> int:
+    found = islice(timetable_of(job).between(start_ms, end_ms), MAX_OCCURRENCES + 1)
+    count = sum(1 for _ in found)
+    if count > MAX_OCCURRENCES:
+        raise Invalid.field(
+            "/end",
+            f"There are more than {MAX_OCCURRENCES} occurrences from start to end: take less at a time.",
+            "too_many_occurrences",
+        )
+    return count
