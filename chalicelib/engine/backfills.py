@@ -26,11 +26,12 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due_job import decode_due_job
 from chalicelib.engine.record import unchanged
-from chalicelib.engine.records import decode_run, encode_run, job_key, run_key
+from chalicelib.engine.records import dead_letters, decode_run, encode_run, job_key, run_key
 from chalicelib.engine.skips import skips_between
 from chalicelib.engine.timers import BackfillTimer, RunTimer, encode_timer, timer_key
 from chalicelib.ports.table import (
     Absent,
+    Condition,
     ConditionFailed,
     Is,
     Item,
@@ -197,14 +198,15 @@ def _done_again(before: Run, run: Run) -> Update:
 
     The fence moves, so that nobody who has read it before can start it, redrive it, or do it again too.
     """
-    item = encode_run(before, expires_at=0)
-    dead = (Is("dead_pk", item["dead_pk"]),) if before.dead else ()  # type: ignore[arg-type]
+    as_it_was: Condition = unchanged(before)
+    if before.dead:
+        as_it_was = all_of(as_it_was, Is("dead_pk", dead_letters(before.tenant)))
     return Update(
         run_key(before.tenant, before.id),
         {"redriven_as": run.id},
         add={"fence": 1},
         remove=("dead_pk", "dead_sk"),
-        when=all_of(unchanged(before), *dead),
+        when=as_it_was,
     )
 
 

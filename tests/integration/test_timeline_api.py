@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -73,20 +72,6 @@ def test_a_deleted_job_still_has_its_timeline(api: ApiClient, clock: FakeClock) 
     items = api.get(f"/jobs/{job_id}/timeline?{WINDOW}").json["items"]
     assert [item["nominal_at"][11:13] for item in items] == ["13", "14"]
     assert "deleted" in items[0]["explanation"]
-
-
-def test_a_job_changed_very_often_is_told_in_full_in_more_pages(api: ApiClient, clock: FakeClock) -> None:
-    job_id = hourly(api)
-    for number in range(130):
-        clock.ms += 120_000
-        api.patch(f"/jobs/{job_id}", {"description": str(number)})
-    items, cursor = list[dict[str, Any]](), ""
-    while cursor is not None:
-        page = api.get(f"/jobs/{job_id}/timeline?{WINDOW}" + (f"&cursor={cursor}" if cursor else "")).json
-        items += page["items"]
-        cursor = page["next_cursor"]
-    expected = [("13", 30), ("14", 60), ("15", 90), ("16", 120), ("17", 131)]
-    assert [(item["nominal_at"][11:13], item["revision"]) for item in items] == expected
 
 
 def test_what_is_not_known_any_more_is_told_as_a_gap(

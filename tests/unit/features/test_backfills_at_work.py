@@ -12,6 +12,7 @@ from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.backfills import advance
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.timers import BackfillTimer
 from chalicelib.ports.table import TableName, Write
@@ -281,6 +282,105 @@ def test_messages_that_vanish_are_rung_again(api: ApiClient, world: World) -> No
     world.queue.sent.clear()
     world.advance(400)
     assert sorted(executed(world)) == MORNING
+
+
+class Interfered(MemoryDatabase):
+    """Lets something else happen once, between the reads of the next transaction and its writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = WatchedRuns()
+        self.meanwhile: Callable[[], Any] | None = None
+
+    def transact(self, *writes: tuple[TableName, Write]) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        super().transact(*writes)
+
+
+@pytest.fixture
+def db(world: World) -> Interfered:
+    db = Interfered()
+    world.db = db
+    object.__setattr__(world.engine, "db", db)
+    return db
+
+
+def test_a_cancel_in_the_middle_of_a_step_is_not_overwritten(
+    api: ApiClient, world: World, db: Interfered
+) -> None:
+    begun = backfill(api, hourly(api))
+    db.meanwhile = lambda: api.post(f"/backfills/{begun['id']}/cancel")
+    world.advance(120)
+    assert executed(world) == MORNING[:1]
+    assert api.get(f"/backfills/{begun['id']}").json["status"] == "cancelled"
+
+
+def test_a_step_that_is_taken_twice_at_once_is_taken_once(
+    api: ApiClient, world: World, db: Interfered
+) -> None:
+    begun = backfill(api, hourly(api), max_active=2)
+    db.meanwhile = lambda: advance(world.engine, "local", begun["id"])
+    world.deliver()
+    assert executed(world) == MORNING
+    assert api.get(f"/backfills/{begun['id']}").json["progress"]["claimed"] == 10
+
+
+def test_a_run_that_the_schedule_starts_in_the_middle_of_a_step_is_left_to_it(
+    api: ApiClient, world: World, db: Interfered
+) -> None:
+    job_id = hourly(api)
+    world.advance(3590)
+    world.clock.ms = NOON + HOUR + 1
+    started = []
+
+    def call(_job: Job, run: Run) -> Outcome:
+        started.append(run.trigger)
+        return Succeeded({})
+
+    world.outcome = call
+    db.meanwhile = lambda: setattr(db, "meanwhile", world.deliver)
+    begun = backfill(api, job_id, start=rfc3339(NOON + HOUR), end=rfc3339(NOON + HOUR + 1))
+    world.advance(60)
+    assert started == ["schedule"]
+    assert api.get(f"/backfills/{begun['id']}").json["progress"]["left_out"] == {"succeeded": 1}
+
+
+def test_a_dead_run_that_is_redriven_in_the_middle_of_a_step_is_not_done_again_twice(
+    api: ApiClient, world: World, db: Interfered
+) -> None:
+    job_id = hourly(api, retry={"max_attempts": 1})
+    world.outcome = lambda _job, _run: Failed("http_5xx", "The answer was 500.", 500)
+    world.advance(3660)
+    world.outcome = lambda _job, _run: Succeeded({})
+    [dead] = world.runs()
+    redrive = f"/dead-letters/{dead.id}/redrive"
+    db.meanwhile = lambda: setattr(db, "meanwhile", lambda: api.post(redrive))
+    begun = backfill(api, job_id, start=rfc3339(NOON + HOUR), end=rfc3339(NOON + HOUR + 1))
+    world.advance(60)
+    assert [run.trigger for run in world.runs() if run.status is RunStatus.SUCCEEDED] == ["redrive"]
+    assert api.get(f"/backfills/{begun['id']}").json["progress"]["left_out"] == {"active": 1}
+
+
+def test_a_skipped_run_that_comes_back_in_the_middle_of_a_step_is_left_alone(
+    api: ApiClient, world: World, db: Interfered
+) -> None:
+    job_id = hourly(api)
+    world.advance(3550)
+    api.post(f"/jobs/{job_id}/pause")
+    world.advance(100)
+    [skipped] = world.runs()
+
+    def resume() -> None:
+        api.post(f"/jobs/{job_id}/resume")
+        world.deliver()
+
+    db.meanwhile = lambda: setattr(db, "meanwhile", resume)
+    backfill(api, job_id, start=rfc3339(NOON + HOUR), end=rfc3339(NOON + HOUR + 1))
+    world.advance(60)
+    assert [run.trigger for run, _ in world.executed] == ["schedule"]
+    assert [run.id for run in world.runs()] == [skipped.id]
 
 
 class Breaking(MemoryDatabase):
