@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.job import Concurrency, Job
 from chalicelib.domain.run import Run, RunStatus
 
 Order = Literal["oldest_first", "newest_first"]
@@ -70,13 +71,13 @@ class Backfill:
     def is_over(self) -> bool:
         return self.finished_ms is not None
 
-    @property
-    def room(self) -> int:
-        """How many runs it may claim now."""
+    def room(self, slots: int | None = None) -> int:
+        """How many runs it may claim now. `slots`: as many as the job's concurrency rule lets be active, None: any."""
         if self.stopped or self.exhausted:
             return 0
-        left = self.max_active if self.limit is None else self.limit - self.claimed
-        return max(0, min(left, self.max_active - len(self.active), CLAIMS))
+        at_once = self.max_active if slots is None else min(self.max_active, slots)
+        left = at_once if self.limit is None else self.limit - self.claimed
+        return max(0, min(left, at_once - len(self.active), CLAIMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ def left_out(candidate: Candidate, reprocess: Reprocess) -> LeftOut | None:
     return "skipped" if latest.status is RunStatus.SKIPPED else "failed"
 
 
+def slots_of(concurrency: Concurrency) -> int | None:
+    """How many runs of the job its rule lets be active: a backfill that claimed more would skip or cancel its own."""
+    return None if concurrency.policy == "allow" else concurrency.limit
+
+
 def looked_at(backfill: Backfill, runs: Mapping[str, Run], *, job_exists: bool) -> Backfill:
     """The backfill after a look at its active runs: those that ended, or whose record has expired, are counted."""
     ended = Counter(dict(backfill.ended))
@@ -127,18 +133,18 @@ def looked_at(backfill: Backfill, runs: Mapping[str, Run], *, job_exists: bool) 
 
 
 def examined(
-    backfill: Backfill, candidates: Sequence[Candidate], *, more: bool, schedule_revision: int, now_ms: int
+    backfill: Backfill, candidates: Sequence[Candidate], room: int, *, more: bool, job: Job, now_ms: int
 ) -> tuple[Backfill, list[Claim]]:
     """The next occurrences, in order, while there is room. `more`: whether others follow these candidates."""
     claims: list[Claim] = []
-    counts, cursor_ms, room = Counter(dict(backfill.left_out)), backfill.cursor_ms, backfill.room
+    counts, cursor_ms = Counter(dict(backfill.left_out)), backfill.cursor_ms
     seen = 0
     for candidate in candidates:
         if len(claims) == room:
             break
         why = left_out(candidate, backfill.reprocess)
         if why is None:
-            claims.append(_claim(backfill, candidate, schedule_revision, now_ms))
+            claims.append(_claim(backfill, candidate, job.schedule_revision, now_ms))
         else:
             counts[why] += 1
         cursor_ms, seen = candidate.nominal_ms, seen + 1

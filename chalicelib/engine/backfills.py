@@ -17,6 +17,7 @@ from chalicelib.domain.backfill import (
     finished,
     is_stalled,
     looked_at,
+    slots_of,
 )
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import run_id
@@ -26,7 +27,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due_job import decode_due_job
 from chalicelib.engine.record import unchanged
-from chalicelib.engine.records import dead_letters, decode_run, encode_run, job_key, run_key
+from chalicelib.engine.records import dead_letters, decode_job, decode_run, encode_run, job_key, run_key
 from chalicelib.engine.skips import skips_between
 from chalicelib.engine.timers import BackfillTimer, RunTimer, encode_timer, timer_key
 from chalicelib.ports.table import (
@@ -132,9 +133,11 @@ def look_after(engine: Engine, timer: BackfillTimer) -> None:
             engine.db.timers.put_all([encode_timer(following)])
         if following is None or timer_key(following) != timer_key(timer):
             engine.db.timers.delete_all([timer_key(timer)])
-    except Unavailable as error:
+    except (Unavailable, ValueError) as error:
         engine.telemetry.warning(
-            "A backfill is left to the next tick.", backfill_id=timer.backfill_id, error=error.message
+            "A backfill is left to the next tick.",
+            backfill_id=timer.backfill_id,
+            error=error.message if isinstance(error, Unavailable) else type(error).__name__,
         )
 
 
@@ -171,13 +174,15 @@ def _step(engine: Engine, backfill: Backfill, now_ms: int) -> tuple[Backfill, li
     item = engine.db.catalog.get(job_key(backfill.tenant, backfill.job_id))
     runs = _runs(engine, backfill.tenant, backfill.active)
     after, claims = looked_at(backfill, runs, job_exists=item is not None), list[Claim]()
-    if item is not None and after.room:
+    job = decode_job(item) if item else None
+    if job is not None and (room := after.room(slots_of(job.concurrency))):
         nominals = nominals_after(after, CHUNK + 1)
         after, claims = examined(
             after,
             candidates(engine, after, nominals[:CHUNK]),
+            room,
             more=len(nominals) > CHUNK,
-            schedule_revision=decode_due_job(item).schedule_revision,
+            job=job,
             now_ms=now_ms,
         )
     return finished(after, now_ms), claims

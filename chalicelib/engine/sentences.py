@@ -25,6 +25,7 @@ ENDED: Mapping[RunStatus, str] = {
     RunStatus.SUCCEEDED: "It ran and succeeded.",
     RunStatus.FAILED: "It ran, and its last attempt failed.",
     RunStatus.TIMED_OUT: "It ran, and its last attempt ran out of time.",
+    RunStatus.CANCELLED: "It was cancelled.",
     RunStatus.SKIPPED: "It was skipped.",
 }
 """By the run's status."""

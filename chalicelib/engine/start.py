@@ -81,18 +81,18 @@ def decide_start(
 ) -> Decision:
     """What to do about a message that is due now.
 
-    A run that has a record is what its record says: a backfill's, though the schedule's own message may ring it too.
+    A run that waits is what its record says: a backfill's, though the schedule's own message may ring it too.
     """
+    reason = refusal(job, message)
     if existing is None:
-        reason = refusal(job, message)
         return Skip(reason) if reason else Start()
-    reason = refusal(job, replace(message, trigger=existing.trigger))
     if existing.is_final:
         return Start(existing) if reason is None and _is_revived(existing, message) else Drop()
     if existing.status is RunStatus.RUNNING:
         return _beside_a_running_one(existing, message, owner, now_ms)
     if existing.attempt != message.attempt - 1:
         return Drop()
+    reason = refusal(job, replace(message, trigger=existing.trigger))
     return Skip(reason, existing) if reason else Start(existing)
 
 

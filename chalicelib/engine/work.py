@@ -175,7 +175,7 @@ class Worker:
 
         try:
             advance(self._engine, tenant, backfill_id)
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 - the run is recorded; a surprise here must not cost anything else
             self._tell("A backfill is left to the dispatcher.", error)
 
     def _jobs(self, tickets: list[Ticket], batch: "_Batch") -> dict[Key, Job]:

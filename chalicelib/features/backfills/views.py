@@ -45,7 +45,7 @@ class BackfillRequest(BaseModel):
     )
     reprocess: Reprocess = Field(
         "failed",
-        description="none: only what has no record. failed: also what failed, timed out or was skipped. "
+        description="none: only what has no record. failed: also what failed, timed out, was cancelled or skipped. "
         "all: also what succeeded.",
     )
 

@@ -24,7 +24,7 @@ Change = Callable[[Job, int], Job]
 """(job, now) -> the job as it should be; the same object if there is nothing to do."""
 
 
-def create(engine: Engine, tenant: str, definition: JobDefinition, *, actor: str) -> Job:
+def create(engine: Engine, tenant: str, definition: JobDefinition, *, actor: str = "") -> Job:
     now_ms = engine.clock.now_ms()
     new_id = job_id(now_ms, engine.ids.random_bytes(10))
     job = created(definition, job_id=new_id, tenant=tenant, shards=engine.settings.shards, now_ms=now_ms)
@@ -48,7 +48,7 @@ def read_many(engine: Engine, tenant: str, identifiers: list[str]) -> dict[str, 
 
 
 def change(
-    engine: Engine, tenant: str, identifier: str, if_match: str | None, decide: Change, *, actor: str
+    engine: Engine, tenant: str, identifier: str, if_match: str | None, decide: Change, *, actor: str = ""
 ) -> Job:
     """The job after the change. PreconditionFailed if `if_match` names other revisions."""
     for _ in range(TRIES):
@@ -67,7 +67,7 @@ def change(
     raise Conflict("Others keep changing this job; try again.")
 
 
-def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *, actor: str) -> None:
+def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *, actor: str = "") -> None:
     """NotFound if there is none. Its timers die by themselves; its runs and revisions stay until they expire."""
     for _ in range(TRIES):
         job = read(engine, tenant, identifier)

@@ -18,6 +18,7 @@ from chalicelib.domain.backfill import (
     looked_at,
 )
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
 from tests.support.world import NOON
 
@@ -40,6 +41,18 @@ FILL = Backfill(
 )
 
 
+HOURLY = Job(
+    name="hourly",
+    type="dummy",
+    id=JOB,
+    tenant="local",
+    shard=0,
+    schedule_revision=7,
+    created_ms=0,
+    updated_ms=0,
+)
+
+
 def run(status: RunStatus, at_ms: int = 1000) -> Run:
     return Run(run_id(JOB, at_ms), "local", JOB, status, "schedule", at_ms, at_ms, 1)
 
@@ -57,6 +70,8 @@ RULES: list[tuple[RunStatus | None, bool, Reprocess, LeftOut | None, str]] = [
     (S.FAILED, False, "failed", None, "failed"),
     (S.TIMED_OUT, False, "failed", None, "timed out"),
     (S.TIMED_OUT, False, "none", "failed", "it has a record"),
+    (S.CANCELLED, False, "failed", None, "somebody stopped it"),
+    (S.CANCELLED, False, "none", "failed", "it has a record"),
     (S.SKIPPED, False, "none", "skipped", "it has a record"),
     (S.SKIPPED, False, "failed", None, "skipped"),
     (S.SKIPPED, True, "all", None, "skipped"),
@@ -74,25 +89,30 @@ def test_what_is_left_out_follows_from_the_record_and_the_wish(
     assert left_out(candidate, reprocess) == expected, reason
 
 
-ROOM: list[tuple[Backfill, int, str]] = [
-    (FILL, 3, "nothing is active"),
-    (replace(FILL, active=("a", "b")), 1, "two of three are active"),
-    (replace(FILL, active=("a", "b", "c")), 0, "full"),
-    (replace(FILL, limit=5, claimed=4), 1, "one more to the limit"),
-    (replace(FILL, limit=5, claimed=5), 0, "the limit is reached"),
-    (replace(FILL, max_active=100), CLAIMS, "as many as a transaction holds"),
-    (replace(FILL, stopped="cancelled"), 0, "cancelled"),
-    (replace(FILL, exhausted=True), 0, "nothing is left"),
+ROOM: list[tuple[Backfill, int | None, int, str]] = [
+    (FILL, None, 3, "nothing is active"),
+    (replace(FILL, active=("a", "b")), None, 1, "two of three are active"),
+    (replace(FILL, active=("a", "b", "c")), None, 0, "full"),
+    (replace(FILL, limit=5, claimed=4), None, 1, "one more to the limit"),
+    (replace(FILL, limit=5, claimed=5), None, 0, "the limit is reached"),
+    (replace(FILL, max_active=100), None, CLAIMS, "as many as a transaction holds"),
+    (replace(FILL, stopped="cancelled"), None, 0, "cancelled"),
+    (replace(FILL, exhausted=True), None, 0, "nothing is left"),
+    (FILL, 1, 1, "the job lets one be active"),
+    (replace(FILL, active=("a", "b")), 1, 0, "more than the job lets be active"),
+    (FILL, 9, 3, "the job lets more be active"),
 ]
 
 
-@pytest.mark.parametrize(("backfill", "room", "reason"), ROOM, ids=[row[2] for row in ROOM])
-def test_the_room_is_what_limit_and_active_runs_leave(backfill: Backfill, room: int, reason: str) -> None:
-    assert backfill.room == room, reason
+@pytest.mark.parametrize(("backfill", "slots", "room", "reason"), ROOM, ids=[row[3] for row in ROOM])
+def test_the_room_is_what_limit_and_active_runs_leave(
+    backfill: Backfill, slots: int | None, room: int, reason: str
+) -> None:
+    assert backfill.room(slots) == room, reason
 
 
 def claims_of(backfill: Backfill, *candidates: Candidate, more: bool = False) -> tuple[Backfill, list[int]]:
-    after, claims = examined(backfill, candidates, more=more, schedule_revision=1, now_ms=NOON)
+    after, claims = examined(backfill, candidates, backfill.room(), more=more, job=HOURLY, now_ms=NOON)
     return after, [claim.run.nominal_ms for claim in claims]
 
 
@@ -132,7 +152,7 @@ def test_it_is_exhausted_when_nothing_is_left_to_examine(
 def test_an_occurrence_without_a_record_gets_its_own_run_and_one_with_a_record_another() -> None:
     before = run(S.FAILED, 2000)
     _, claims = examined(
-        FILL, [Candidate(1000), Candidate(2000, before)], more=False, schedule_revision=7, now_ms=NOON
+        FILL, [Candidate(1000), Candidate(2000, before)], 3, more=False, job=HOURLY, now_ms=NOON
     )
     fresh, again = claims
     assert (fresh.run.id, fresh.instead_of) == (run_id(JOB, 1000), None)

@@ -302,9 +302,10 @@ def carried_out(flow: Flow, mode: Mode, at_call: int) -> Aftermath:
 
 def ledger(world: FaultyWorld) -> dict[str, list[tuple[int, str]]]:
     """What is written down of each job: (second after noon, state or reason of a skip)."""
-    for item in world.db.catalog.items.values():
-        job = decode_job(item)
-        world.jobs[job.id] = job
+    for (_, kind), item in world.db.catalog.items.items():
+        if kind == "job":
+            job = decode_job(item)
+            world.jobs[job.id] = job
     found: dict[str, list[tuple[int, str]]] = {job.name: [] for job in world.jobs.values()}
     for run in world.runs():
         assert run.is_final, run

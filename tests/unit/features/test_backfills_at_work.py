@@ -99,6 +99,15 @@ def test_no_more_than_max_active_are_under_way_retries_included(
     assert max(seen) == min(at_most, 10)
 
 
+@pytest.mark.parametrize("policy", ["forbid", "queue", "replace"])
+def test_a_backfill_neither_skips_nor_cancels_its_own_runs_where_few_may_be_active(
+    api: ApiClient, world: World, policy: str
+) -> None:
+    begun = backfill(api, hourly(api, concurrency={"policy": policy, "limit": 2}), max_active=10)
+    world.advance(300)
+    assert api.get(f"/backfills/{begun['id']}").json["progress"]["ended"] == {"SUCCEEDED": 10}
+
+
 def test_a_limit_ends_it_early(api: ApiClient, world: World) -> None:
     begun = backfill(api, hourly(api), limit=4, max_active=3)
     world.deliver()
