@@ -1,8 +1,7 @@
-"""The routes of backfills."""
+"""The routes of backfills. Their service is loaded when it is first asked for: no cold start pays for it."""
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.engine.core import Engine
-from chalicelib.features.backfills import service
 from chalicelib.features.backfills.views import (
     BackfillPage,
     BackfillRequest,
@@ -16,6 +15,8 @@ from chalicelib.features.paging import List, PageQuery
 
 
 def create_backfill(engine: Engine, request: Request) -> Response:
+    from chalicelib.features.backfills import service
+
     wanted: BackfillRequest = request.body
     backfill = service.asked(engine, request.principal, request.path["job_id"], wanted)
     if wanted.dry_run:
@@ -25,6 +26,8 @@ def create_backfill(engine: Engine, request: Request) -> Response:
 
 
 def list_backfills(engine: Engine, request: Request) -> Response:
+    from chalicelib.features.backfills import service
+
     query: PageQuery = request.query
     job_id = request.path["job_id"]
     pages = List(request.tenant, f"backfills of {job_id}", "backfill", query)
@@ -35,10 +38,14 @@ def list_backfills(engine: Engine, request: Request) -> Response:
 
 
 def get_backfill(engine: Engine, request: Request) -> Response:
+    from chalicelib.features.backfills import service
+
     return Response(backfill_view(service.read(engine, request.tenant, request.path["backfill_id"])))
 
 
 def cancel_backfill(engine: Engine, request: Request) -> Response:
+    from chalicelib.features.backfills import service
+
     return Response(backfill_view(service.cancel(engine, request.tenant, request.path["backfill_id"])))
 
 

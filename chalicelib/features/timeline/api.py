@@ -1,4 +1,4 @@
-"""The route of a job's timeline."""
+"""The route of a job's timeline. Its service is loaded when it is first asked for: no cold start pays for it."""
 
 from pydantic import Field
 
@@ -9,7 +9,6 @@ from chalicelib.domain.schedule import Moment
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Answer, Request, Response, Route
 from chalicelib.features.paging import List, PageQuery
-from chalicelib.features.timeline import service
 from chalicelib.features.timeline.views import Timeline, entry_view, gaps
 
 MAX_DAYS = 400
@@ -42,6 +41,8 @@ class TimelineQuery(PageQuery):
 
 
 def get_timeline(engine: Engine, request: Request) -> Response:
+    from chalicelib.features.timeline import service
+
     query: TimelineQuery = request.query
     job_id = request.path["job_id"]
     start_ms, end_ms = query.window(engine.clock.now_ms())
