@@ -2,10 +2,10 @@
 
 from chalicelib.entrypoints import dead_letters, dispatcher, worker
 from chalicelib.http.api import Api
-from chalicelib.http.docs import routes
+from chalicelib.http.docs import table
 from chalicelib.wiring import wiring
 
-app = Api(routes(), lambda: wiring().services)
+app = Api(table(), lambda: wiring().services)
 app.register_blueprint(dispatcher.blueprint)
 app.register_blueprint(worker.blueprint)
 app.register_blueprint(dead_letters.blueprint)

@@ -9,7 +9,7 @@ from typing import Any
 from bench.stub import StubAws, stubbed_engine, unstub
 from chalicelib.aws.clock import SystemClock
 from chalicelib.http.api import Api
-from chalicelib.http.docs import routes
+from chalicelib.http.docs import table
 from chalicelib.http.pipeline import Services
 
 COUNT, WARM_UP = 300, 30
@@ -41,7 +41,7 @@ def event() -> dict[str, Any]:
 def figures() -> Iterable[tuple[str, float, str]]:
     stub = StubAws()
     services = Services(stubbed_engine(stub, SystemClock()))
-    api = Api(routes(), lambda: services)
+    api = Api(table(), lambda: services)
     spent = []
     for _ in range(COUNT):
         stub.calls.clear()

@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
 
@@ -11,9 +11,10 @@ from chalice.app import Response as ChaliceResponse
 from pydantic import BaseModel
 
 from chalicelib.domain.errors import Malformed, MethodNotAllowed, NotFound
-from chalicelib.features.base import Response, Route
+from chalicelib.features.base import Response
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.problems import problem_of, unexpected
+from chalicelib.http.table import RouteTable
 
 STAGE_PREFIX = "/api"
 """The stage's name, with which clients' paths begin: Location headers carry it."""
@@ -32,12 +33,11 @@ _EVENT = {
 class Api(Chalice):  # type: ignore[misc]
     """A Chalice app whose every answer, also Chalice's own, is one of ours."""
 
-    def __init__(self, routes: Iterable[Route], services: Callable[[], Services]) -> None:
+    def __init__(self, table: RouteTable, services: Callable[[], Services]) -> None:
         super().__init__(app_name="chronos", configure_logs=False, env={})
-        self._pipeline = Pipeline(routes, services)
-        for path, methods in self._pipeline.table.items():
-            name = next(iter(methods.values())).handler.__name__
-            self.route(path, name=name, methods=list(METHODS), content_types=[])(self._view)
+        self._pipeline = Pipeline(table, services)
+        for path in table:
+            self.route(path, name=path, methods=list(METHODS), content_types=[])(self._view)
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         request_id = _request_id(event, context)

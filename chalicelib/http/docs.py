@@ -6,8 +6,9 @@ from pathlib import Path
 
 from chalicelib.domain.errors import NotFound
 from chalicelib.engine.core import Engine
+from chalicelib.features import registry
 from chalicelib.features.base import JSON, Answer, Request, Response, Route
-from chalicelib.features.registry import routes as feature_routes
+from chalicelib.http.table import RouteTable
 
 _STATIC = Path(__file__).parent / "static"
 _HTML, _SCRIPT, _STYLE = (
@@ -46,7 +47,12 @@ def get_docs_file(_engine: Engine, request: Request) -> Response:
 
 def routes() -> tuple[Route, ...]:
     """The features' routes and those of this module: all that is served."""
-    return feature_routes() + ROUTES
+    return registry.routes() + ROUTES
+
+
+def table() -> RouteTable:
+    """The same, loaded path by path."""
+    return RouteTable({**registry.loaders(), **{route.path: lambda: ROUTES for route in ROUTES}})
 
 
 @cache

@@ -3,7 +3,7 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object
 from chalicelib.http.principal import authenticate
 from chalicelib.http.problems import problem_of, unexpected
+from chalicelib.http.table import RouteTable
 
 _LOG = logging.getLogger("chronos.http")
 
@@ -42,11 +43,9 @@ class Incoming:
 class Pipeline:
     """Answers requests by a table of routes. `services` is asked at the first request, never at import."""
 
-    def __init__(self, routes: Iterable[Route], services: Callable[[], Services]) -> None:
+    def __init__(self, table: RouteTable, services: Callable[[], Services]) -> None:
         self._services = services
-        self.table: dict[str, dict[str, Route]] = {}
-        for route in routes:
-            self.table.setdefault(route.path, {})[route.method] = route
+        self.table = table
 
     def allowed(self, path: str) -> str:
         """The value of Allow for a path of the table."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.engine.core import Engine
-from chalicelib.http.docs import routes
+from chalicelib.http.docs import routes, table
 from chalicelib.http.pipeline import Services
 from tests.support.api import HTTP_JOB, ApiClient, document
 
@@ -414,7 +414,7 @@ def test_settings_that_are_missing_are_told_in_the_log_only(caplog: pytest.LogCa
     def services() -> Services:
         raise AssertionError(load({}))
 
-    answer = Api(routes(), services)({"requestContext": {"resourcePath": "/jobs", "httpMethod": "GET"}}, None)
+    answer = Api(table(), services)({"requestContext": {"resourcePath": "/jobs", "httpMethod": "GET"}}, None)
     assert answer["statusCode"] == 500
     assert "CHRONOS_CATALOG_TABLE" in caplog.text
     assert "CHRONOS" not in answer["body"]

@@ -13,7 +13,7 @@ from referencing.jsonschema import DRAFT202012
 
 from chalicelib.engine.core import Engine
 from chalicelib.http.api import Api
-from chalicelib.http.docs import openapi_json, routes
+from chalicelib.http.docs import openapi_json, table
 from chalicelib.http.pipeline import Services
 
 HTTP_JOB: dict[str, Any] = {
@@ -47,7 +47,7 @@ class ApiClient:
 
     def __init__(self, engine: Engine, api_key_sha256: str = "") -> None:
         services = Services(engine, api_key_sha256)
-        self.app = Api(routes(), lambda: services)
+        self.app = Api(table(), lambda: services)
         self._http = ChaliceClient(self.app).http
 
     def __call__(

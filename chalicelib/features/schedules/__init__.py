@@ -1,1 +1,3 @@
 """Schedules by themselves: try one before a job has it."""
+
+PATHS = ("/schedules/preview",)

@@ -11,6 +11,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.problems import STATUS
+from chalicelib.http.table import RouteTable
 from tests.support.world import World
 
 
@@ -47,7 +48,7 @@ GREETING = Route(
 def ask(route: Route, body: bytes = b"", **headers: str) -> Response:
     services = Services(World().engine)
     incoming = Incoming(route.method, route.path, "id-1", headers=headers, body=body)
-    return Pipeline([route], lambda: services).answer(incoming)
+    return Pipeline(RouteTable.of([route]), lambda: services).answer(incoming)
 
 
 def tree() -> list[type[ChronosError]]:
@@ -113,7 +114,7 @@ def test_a_body_that_is_given_is_checked() -> None:
 def test_each_answer_is_a_line_in_the_log() -> None:
     world = World()
     services = Services(world.engine)
-    Pipeline([GREETING], lambda: services).answer(Incoming("POST", "/greetings", "id-1"))
+    Pipeline(RouteTable.of([GREETING]), lambda: services).answer(Incoming("POST", "/greetings", "id-1"))
     [(level, sentence, fields)] = world.telemetry.lines
     assert (level, sentence) == ("info", "A request was answered.")
     assert (fields["method"], fields["route"], fields["status"]) == ("POST", "/greetings", 200)
