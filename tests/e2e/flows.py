@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.aws.expressions import encode
@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 LANES = {"fast": 30, "long": 100}
 """A lane, and a time limit in seconds that leads to it."""
-SHARDS, TENANT = 64, "local"
+SHARDS, TENANT, MANUAL = 64, "local", {"kind": "manual"}
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,22 @@ class Flows:
             self.work(lane)
             self.dead_letters(lane)
             self.slots(lane)
-        self.tick()
+            self.backfill(lane)
+        self.late_timers()
+        self.backfill_without_workers()
         eventually(lambda: time.monotonic() - since > 3)
         self.api.post(f"/jobs/{paused['id']}/resume")
         self.api.call("DELETE", f"/jobs/{paused['id']}")
 
     def jobs(self) -> None:
-        """The routes of jobs, and of health."""
+        """The routes of jobs, of their revisions and timeline, and of health."""
         job = self._job("fast", {"kind": "manual"})
         path = f"/jobs/{job['id']}"
         self.api.call("PATCH", path, json={"description": "patched"})
         self.api.call("PUT", path, json={"name": "put", "type": "dummy", "schedule": {"kind": "manual"}})
-        for read in (path, "/jobs", f"{path}/upcoming", f"{path}/runs", "/health"):
+        self.api.post(f"{path}/rollback", {"revision": 1})
+        parts = ("", "/upcoming", "/runs", "/timeline", "/backfills", "/revisions", "/revisions/2/diff")
+        for read in ("/jobs", "/health", *(path + part for part in parts)):
             self.api.get(read)
         self.api.call("DELETE", path)
 
@@ -102,7 +106,34 @@ class Flows:
         assert self.api.post(f"/runs/{holder.run_id}/cancel")["status"] == "CANCELLED"
         eventually(lambda: self.api.get(f"/runs/{waiting.run_id}")["status"] == "RETRYING")
 
-    def tick(self) -> None:
+    def backfill(self, lane: str) -> None:
+        """Each worker that ends a run of it claims the next."""
+        begun = self._backfill(self._job(lane, "0 * * * *"), "none")
+        eventually(lambda: self.api.get(f"/backfills/{begun['id']}")["status"] == "completed")
+
+    def backfill_without_workers(self) -> None:
+        """The dispatcher claims the next: of what was never done, then of the same again, until it is cancelled."""
+        job = self._failing("fast", delay_seconds=600, schedule="0 * * * *")
+        for reprocess in ("none", "all"):
+            begun = self._backfill(job, reprocess)
+            self._cancel_active(begun)
+            self.tick()
+            self._cancel_active(begun)
+        assert self.api.post(f"/backfills/{begun['id']}/cancel")["status"] == "cancelled"
+
+    def _backfill(self, job: Any, reprocess: str) -> Any:
+        """Of the last three whole hours."""
+        end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        asked = {"start": (end - timedelta(hours=3)).isoformat(), "end": end.isoformat()}
+        return self.api.post(f"/jobs/{job['id']}/backfills", {**asked, "reprocess": reprocess})
+
+    def _cancel_active(self, begun: Any) -> None:
+        """The backfill's active run, once it waits for its retry."""
+        [run] = eventually(lambda: self.api.get(f"/backfills/{begun['id']}")["active_runs"])
+        eventually(lambda: self.api.get(f"/runs/{run}")["status"] == "RETRYING")
+        self.api.post(f"/runs/{run}/cancel")
+
+    def late_timers(self) -> None:
         """Two timers of runs, as an interrupted trigger leaves them, and one of a job that is far too late."""
         now = ms(in_seconds(0))
         late = self._job("fast", "0 0 0 1 1 *", misfire={"policy": "skip", "grace_seconds": 1})
@@ -111,6 +142,10 @@ class Flows:
         for lane in LANES:
             job = self._job(lane, {"kind": "manual"})
             self._put_timer(RunTimer(_shard(job), _message(job, now)))
+        self.tick()
+
+    def tick(self) -> None:
+        """All groups of shards."""
         for group in range(4):
             self.stack.invoke("dispatcher", {"group": group, "groups": 4})
 
@@ -121,14 +156,14 @@ class Flows:
     def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
         return self.api.job(schedule, type="dummy", timeout_seconds=LANES[lane], **fields)
 
-    def _failing(self, lane: str, *, delay_seconds: int, **fields: Any) -> Any:
+    def _failing(self, lane: str, *, delay_seconds: int, schedule: Any = MANUAL, **fields: Any) -> Any:
         retry = {
             "max_attempts": 2,
             "strategy": "fixed",
             "initial_delay_seconds": delay_seconds,
             "jitter": "none",
         }
-        return self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, retry=retry, **fields)
+        return self._job(lane, schedule, config={"outcome": "failure"}, retry=retry, **fields)
 
     def _deliver(self, lane: str, role: str, messages: list[RunMessage]) -> None:
         """Hand messages to a lane's function as its event source does."""
