@@ -2,6 +2,7 @@
 
 ChronosError
 ├── Malformed              the body is no JSON, or no object
+├── MalformedHeader        a header that we read is not as it must be
 ├── Unauthorized           no key, or a wrong one
 ├── Forbidden              the key does not allow this
 ├── NotFound               no such thing, or another tenant's
@@ -11,6 +12,7 @@ ChronosError
 ├── PayloadTooLarge        the body is over the limit
 ├── UnsupportedMediaType   the body is of another type
 ├── Invalid                well-formed, but the values do not do: one FieldProblem a bad field
+├── IdempotencyKeyReused   the key came with another request before
 ├── TooManyRequests        the caller goes too fast
 └── Unavailable            a part that we depend on did not answer
 """
@@ -40,6 +42,10 @@ class ChronosError(Exception):
 
 class Malformed(ChronosError):
     code = "malformed_body"
+
+
+class MalformedHeader(ChronosError):
+    code = "malformed_header"
 
 
 class Unauthorized(ChronosError):
@@ -72,6 +78,10 @@ class PayloadTooLarge(ChronosError):
 
 class UnsupportedMediaType(ChronosError):
     code = "unsupported_media_type"
+
+
+class IdempotencyKeyReused(ChronosError):
+    code = "idempotency_key_reused"
 
 
 class TooManyRequests(ChronosError):

@@ -10,6 +10,7 @@ from chalicelib.domain.schedule import ManualSchedule, Schedule
 
 JobStatus = Literal["active", "paused"]
 MAX_SLOTS = 100
+PauseCause = Literal["request", "failures"]
 MAX_TIMEOUT_SECONDS = 840
 """A minute under Lambda's limit of 15 minutes, for the start, the hold and the record."""
 
@@ -60,11 +61,30 @@ class JobDefinition(Value):
     )
     concurrency: Concurrency = Field(default_factory=Concurrency)
     misfire: Misfire = Field(default_factory=Misfire)
+    start_deadline_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=2_592_000,
+        strict=True,
+        description="What could not start within this of its due time is skipped. null: it starts however late.",
+    )
+    pause_after_failures: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        strict=True,
+        description="So many runs of the schedule that fail for good, one after another, pause the job.",
+    )
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=50)
 
 
 class Job(JobDefinition):
-    """A stored job. `revision` counts every change, `schedule_revision` those after which older messages are stale."""
+    """A stored job. `revision` counts every change, `schedule_revision` those after which older messages are stale.
+
+    The latest pause lasts from `paused_ms` to `paused_until_ms` (None: it has no end); `status` stays "paused" when
+    that moment has passed, so ask `pause.is_paused`. `schedule_ms` is when the schedule was last edited. Occurrences
+    from `skip_from_ms` to `skip_until_ms`, both included, are not wanted.
+    """
 
     id: str
     tenant: str
@@ -75,7 +95,13 @@ class Job(JobDefinition):
     created_ms: int
     updated_ms: int
     updated_by: str = ""
+    schedule_ms: int | None = None
     paused_ms: int | None = None
+    paused_until_ms: int | None = None
+    pause_note: str | None = None
+    pause_cause: PauseCause | None = None
+    skip_from_ms: int | None = None
+    skip_until_ms: int | None = None
 
     @property
     def definition(self) -> JobDefinition:

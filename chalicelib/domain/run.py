@@ -1,6 +1,6 @@
 """A run: one occurrence carried out, its states and who moves it between them, and its attempts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -60,10 +60,15 @@ TRANSITIONS = (
     Transition(None, _S.RUNNING, "worker", "a scheduled occurrence starts"),
     Transition(None, _S.PENDING, "worker", "a scheduled occurrence waits for a slot"),
     Transition(
-        None, _S.SKIPPED, "worker", "the job was paused, edited or deleted after dispatch, or has no slot"
+        None,
+        _S.SKIPPED,
+        "worker",
+        "the job was paused, edited or deleted after dispatch, skips it, or has no slot",
     ),
     Transition(_S.PENDING, _S.RUNNING, "worker", "the first attempt starts"),
-    Transition(_S.PENDING, _S.SKIPPED, "worker", "the job was deleted before the start, or has no slot"),
+    Transition(
+        _S.PENDING, _S.SKIPPED, "worker", "the job was deleted, its start deadline passed, or has no slot"
+    ),
     Transition(_S.RETRYING, _S.SKIPPED, "worker", "the job was deleted between attempts"),
     Transition(_S.RETRYING, _S.RUNNING, "worker", "the next attempt starts"),
     Transition(_S.RUNNING, _S.RUNNING, "worker", "the lease of a dead worker has run out"),
@@ -130,6 +135,10 @@ class Run:
     """When it was asked to stop."""
     backfill: str | None = None
     """The backfill that made it."""
+    note: str | None = None
+    """Why somebody triggered it."""
+    overrides: dict[str, Any] | None = field(default=None, repr=False)
+    """A merge patch of the job's config for this run alone. It may hold a secret, so no log shows it."""
     dead: bool = False
     """Whether it still lies among the dead letters."""
 

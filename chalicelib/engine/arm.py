@@ -11,9 +11,10 @@ def timetable_of(job: Scheduled) -> Timetable:
     return timetable(job.schedule, job_id=job.id, created_ms=job.created_ms)
 
 
-def timer_at(job: Scheduled, nominal_ms: int) -> JobTimer:
-    """The job's timer for the occurrence at `nominal_ms`."""
-    return JobTimer(job.shard, job.tenant, job.id, job.schedule_revision, nominal_ms)
+def timer_at(job: Scheduled, nominal_ms: int, not_before_ms: int = 0) -> JobTimer:
+    """The job's timer for the occurrence at `nominal_ms`, parked until `not_before_ms` if that is later."""
+    parked_ms = not_before_ms if not_before_ms > nominal_ms else 0
+    return JobTimer(job.shard, job.tenant, job.id, job.schedule_revision, nominal_ms, parked_ms)
 
 
 def first_timer(job: Scheduled, after_ms: int) -> JobTimer | None:

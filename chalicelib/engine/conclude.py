@@ -14,6 +14,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.records import encode_attempts, run_key
 from chalicelib.engine.settle import settle, stopped
+from chalicelib.engine.streak import is_counted, write_end
 from chalicelib.engine.timers import RunTimer
 from chalicelib.ports.table import ConditionFailed
 
@@ -50,9 +51,7 @@ class Concluder:
 
     def record(self, ended: Sequence[Ended], *, deadline: float) -> None:
         """Record ends. Unavailable if the tables stay away until `deadline` (monotonic seconds)."""
-        writes = [record.ending(each.after, each.before) for each in ended]
-        held = self._persist(lambda: self._engine.db.runs.write_each(writes), deadline)
-        for each, recorded in zip(ended, held, strict=True):
+        for each, recorded in zip(ended, self._written(ended, deadline), strict=True):
             if not (recorded or self._is_recorded(each.after, deadline)):
                 self._tell_late(each)
             elif each.before.slot is not None:
@@ -76,6 +75,25 @@ class Concluder:
         now_ms = self._engine.clock.now_ms()
         over = replace(ended.after, status=RunStatus.CANCELLED, retry_ms=None, finished_ms=now_ms)
         self.record([replace(ended, after=over)], deadline=deadline)
+
+    def _written(self, ended: Sequence[Ended], deadline: float) -> list[bool]:
+        """Whether each end was taken: many a call, but those that a job counts one by one."""
+        simple = [each for each in ended if not is_counted(each.job, each.after)]
+        writes = [record.ending(each.after, each.before) for each in simple]
+        taken = self._persist(lambda: self._engine.db.runs.write_each(writes), deadline) if writes else []
+        rest = iter(taken)
+        return [
+            self._counted(each, deadline) if is_counted(each.job, each.after) else next(rest)
+            for each in ended
+        ]
+
+    def _counted(self, ended: Ended, deadline: float) -> bool:
+        write = record.ending(ended.after, ended.before)
+        try:
+            self._persist(lambda: write_end(self._engine, ended.job, ended.after, write), deadline)
+        except ConditionFailed:
+            return False
+        return True
 
     def _persist(self, write: Callable[[], T], deadline: float) -> T:
         pause = FIRST_PAUSE_SECONDS

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.run import Run, RunStatus, SkipReason
+from chalicelib.domain.job import Job
+from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_run, job_key, run_key
 from chalicelib.engine.settle import lost, stopped
 from chalicelib.engine.start import refusal
+from chalicelib.engine.streak import write_end
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put, Write
 
 
@@ -18,6 +20,7 @@ from chalicelib.ports.table import Absent, ConditionFailed, Item, Put, Write
 class Bury:
     """Write down that the run is given up: as failed, or as cancelled if that had been asked for."""
 
+    run: Run
     write: Write
 
 
@@ -34,7 +37,7 @@ def decide_burial(
     """What to do about a message that was received too often. Pure; None if the run has gone on without it."""
     if existing is None:
         dead = lost(replace(record.new_run(message), attempt=message.attempt), now_ms=now_ms)
-        return Bury(Put(encode_run(dead, expires_at=expires_at), Absent()))
+        return Bury(dead, Put(encode_run(dead, expires_at=expires_at), Absent()))
     if existing.is_final:
         return None
     if existing.status is RunStatus.RUNNING:
@@ -42,12 +45,12 @@ def decide_burial(
             return None
         if existing.lease_ms >= now_ms:
             return LookAgain(existing.lease_ms + 1)
-        given_up = lost if existing.cancel_ms is None else stopped
-        return Bury(record.ending(given_up(existing, now_ms=now_ms), existing))
+        given_up = (lost if existing.cancel_ms is None else stopped)(existing, now_ms=now_ms)
+        return Bury(given_up, record.ending(given_up, existing))
     if existing.attempt != message.attempt - 1:
         return None
-    next_attempt = replace(existing, attempt=message.attempt, started_ms=None)
-    return Bury(record.ending(lost(next_attempt, now_ms=now_ms), existing))
+    dead = lost(replace(existing, attempt=message.attempt, started_ms=None), now_ms=now_ms)
+    return Bury(dead, record.ending(dead, existing))
 
 
 def bury(engine: Engine, deliveries: Sequence[Delivery]) -> list[str]:
@@ -70,7 +73,8 @@ def _bury_one(engine: Engine, message: RunMessage) -> None:
     expires_at = engine.settings.expires_at(now_ms)
     stored = engine.db.runs.get(run_key(message.tenant, message.run_id))
     existing = decode_run(stored) if stored else None
-    reason = _refusal(engine.db.catalog.get(job_key(message.tenant, message.job_id)), message)
+    job, is_readable = _job(engine.db.catalog.get(job_key(message.tenant, message.job_id)))
+    reason = refusal(job, message, now_ms=now_ms) if is_readable else None
     if existing is None and reason:
         engine.db.runs.write(record.skipping(message, reason, None, now_ms=now_ms, expires_at=expires_at))
         return
@@ -78,15 +82,15 @@ def _bury_one(engine: Engine, message: RunMessage) -> None:
     if isinstance(decision, LookAgain):
         record.look_again(engine, message, decision.at_ms)
     elif isinstance(decision, Bury):
-        engine.db.runs.write(decision.write)
+        write_end(engine, job, decision.run, decision.write)
         engine.telemetry.warning(
             "A run was given up: its workers died.", run_id=message.run_id, job_id=message.job_id
         )
 
 
-def _refusal(job: Item | None, message: RunMessage) -> SkipReason | None:
-    """Why the job does not want the run. One that cannot be read has not refused it."""
+def _job(item: Item | None) -> tuple[Job | None, bool]:
+    """The job, and whether that can be known: one that cannot be read has not refused its run."""
     try:
-        return refusal(decode_job(job) if job else None, message)
+        return (decode_job(item) if item else None), True
     except ValueError:
-        return None
+        return None, False

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from chalicelib.engine.core import Engine
 from chalicelib.engine.due_job import DueJob, decode_due_job
 from chalicelib.engine.journal import encode_page
-from chalicelib.engine.plan import Plan, SkippedRange, plan_timer
+from chalicelib.engine.missed import SkippedRange
+from chalicelib.engine.plan import Plan, plan_timer
 from chalicelib.engine.records import job_key, skips_of_job
 from chalicelib.engine.ring import ring_all
 from chalicelib.engine.timers import DispatchedTimer, JobTimer, encode_timer, timer_key
@@ -29,9 +30,7 @@ def dispatch(engine: Engine, timers: Sequence[DispatchedTimer]) -> int:
         ring_all(engine.lanes, rings, now_ms=now_ms, lead_ms=engine.settings.lead_ms)
     skipped = [skipped for plan in plans for skipped in plan.skipped]
     if skipped:
-        engine.db.runs.put_all(
-            [_encode_skipped(each, engine.settings.expires_at(now_ms)) for each in skipped]
-        )
+        engine.db.runs.put_all([encode_skipped(each, engine.settings.expires_at(now_ms)) for each in skipped])
     _advance(engine, plans)
     return len(rings)
 
@@ -69,7 +68,8 @@ def _advance(engine: Engine, plans: Iterable[Plan]) -> None:
     engine.db.timers.delete_all({timer_key(plan.timer) for plan in plans} - following.keys())
 
 
-def _encode_skipped(skipped: SkippedRange, expires_at: int) -> Item:
+def encode_skipped(skipped: SkippedRange, expires_at: int) -> Item:
+    """A range as it lies in the table of runs."""
     return {
         "pk": skips_of_job(skipped.tenant, skipped.job_id),
         "sk": f"{skipped.first_ms:015d}#{skipped.reason}",

@@ -41,6 +41,10 @@ class DueJob:
     timeout_seconds: float
     precision: Literal["exact", "relaxed"]
     misfire: Misfire
+    paused_ms: int | None = None
+    paused_until_ms: int | None = None
+    skip_from_ms: int | None = None
+    skip_until_ms: int | None = None
 
 
 def decode_due_job(item: Item) -> DueJob:
@@ -58,6 +62,10 @@ def decode_due_job(item: Item) -> DueJob:
             doc["timeout_seconds"],
             doc["precision"],
             _misfire(json.dumps(doc["misfire"])),
+            doc.get("paused_ms"),
+            doc.get("paused_until_ms"),
+            doc.get("skip_from_ms"),
+            doc.get("skip_until_ms"),
         )
     except KeyError as error:
         raise ValueError(f"the record has no {error}") from error

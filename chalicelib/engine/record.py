@@ -36,6 +36,13 @@ def lease_until(job: Job, *, started_ms: int, now_ms: int, margin_ms: int) -> in
     return min(started_ms + limit_ms, now_ms + MAX_LEASE_MS) + margin_ms
 
 
+def to_start(message: RunMessage, existing: Run | None) -> Run:
+    """The run that is to start: as it is on record, if it is. A skipped one is due when its new message says."""
+    if existing is None:
+        return new_run(message)
+    return replace(existing, due_ms=message.due_ms) if existing.status is RunStatus.SKIPPED else existing
+
+
 def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int, margin_ms: int) -> Run:
     """The run as it is while this attempt is executed: leased to `owner`, who renews the lease of a long attempt."""
     return replace(
@@ -68,6 +75,7 @@ def takeover(run: Run, existing: Run) -> Update:
     """Start a run that has a record already."""
     changes: Item = {
         "status": run.status.value,
+        "due_ms": run.due_ms,
         "schedule_revision": run.schedule_revision,
         "attempt": run.attempt,
         "starts": run.starts,

@@ -72,6 +72,7 @@ _OPTIONAL = (
     "slot",
     "cancel_ms",
     "backfill",
+    "note",
 )
 _NUMBERS = ("nominal_ms", "due_ms", "schedule_revision", "attempt", "starts", "fence", "lease_ms")
 
@@ -90,6 +91,8 @@ def encode_run(run: Run, *, expires_at: int) -> Item:
     }
     item.update({name: getattr(run, name) for name in _NUMBERS})
     item.update({name: value for name in _OPTIONAL if (value := getattr(run, name)) is not None})
+    if run.overrides:
+        item["overrides"] = json.dumps(run.overrides, separators=(",", ":"), ensure_ascii=False)
     if run.attempts:
         item["attempts"] = encode_attempts(run.attempts)
     if run.dead:
@@ -113,6 +116,7 @@ def decode_run(item: Item) -> Run:
         status=RunStatus(str(item["status"])),
         trigger=item["trigger"],  # type: ignore[arg-type]
         owner=str(item.get("owner", "")),
+        overrides=json.loads(str(item["overrides"])) if "overrides" in item else None,
         attempts=decode_attempts(str(item.get("attempts", "[]"))),
         dead="dead_pk" in item,
         **values,

@@ -19,7 +19,7 @@ DELETED = "deleted"
 _LOW, _HIGH = "revision#", "revision$"
 _DIGITS = 10
 _BOOKKEEPING = ("id", "tenant", "shard", "revision", "schedule_revision", "created_ms", "updated_ms")
-_HIDDEN = (*_BOOKKEEPING, "updated_by", "paused_ms")
+_HIDDEN = (*_BOOKKEEPING, "updated_by", "paused_ms", "schedule_ms")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.job import Job
+from chalicelib.domain.pause import is_paused
 from chalicelib.domain.run import Run, RunStatus, SkipReason
+from chalicelib.domain.skip_next import is_unwanted
 from chalicelib.engine.message import RunMessage
 
 MAX_EXTRA_STARTS = 3
@@ -61,19 +63,28 @@ class Drop:
 Decision = Start | Mine | Skip | Later | GiveUp | Cancel | Drop
 
 
-def refusal(job: Job | None, message: RunMessage) -> SkipReason | None:
+def refusal(job: Job | None, message: RunMessage, *, now_ms: int) -> SkipReason | None:
     """Why the job does not want this run, None if it does.
 
-    A schedule's occurrence needs its job active and of the same schedule revision. Triggers and later attempts need
-    only the job: they were asked for, or have begun.
+    A schedule's occurrence needs its job at work, of the same schedule revision, and not told to leave it out. Triggers
+    and later attempts need only the job: they were asked for, or have begun.
     """
     if job is None:
         return "superseded"
     if message.trigger != "schedule" or message.attempt > 1:
         return None
+    if is_paused(job, now_ms):
+        return "paused"
     if job.schedule_revision != message.schedule_revision:
         return "superseded"
-    return "paused" if job.status == "paused" else None
+    return "skip_next" if is_unwanted(job, message.nominal_ms) else None
+
+
+def is_too_late(job: Job, message: RunMessage, due_ms: int, *, now_ms: int) -> bool:
+    """Whether the job's start deadline has passed. It is for first attempts; a backfill is about the past anyway."""
+    if job.start_deadline_seconds is None or message.attempt > 1 or message.trigger == "backfill":
+        return False
+    return now_ms > due_ms + job.start_deadline_seconds * 1000
 
 
 def decide_start(
@@ -83,7 +94,7 @@ def decide_start(
 
     A run that waits is what its record says: a backfill's, though the schedule's own message may ring it too.
     """
-    reason = refusal(job, message)
+    reason = _unwanted(job, message, message.due_ms, now_ms)
     if existing is None:
         return Skip(reason) if reason else Start()
     if existing.is_final:
@@ -92,8 +103,15 @@ def decide_start(
         return _beside_a_running_one(existing, message, owner, now_ms)
     if existing.attempt != message.attempt - 1:
         return Drop()
-    reason = refusal(job, replace(message, trigger=existing.trigger))
+    reason = _unwanted(job, replace(message, trigger=existing.trigger), existing.due_ms, now_ms)
     return Skip(reason, existing) if reason else Start(existing)
+
+
+def _unwanted(job: Job | None, message: RunMessage, due_ms: int, now_ms: int) -> SkipReason | None:
+    reason = refusal(job, message, now_ms=now_ms)
+    if reason is None and job is not None and is_too_late(job, message, due_ms, now_ms=now_ms):
+        return "start_deadline"
+    return reason
 
 
 def _is_revived(existing: Run, message: RunMessage) -> bool:

@@ -22,8 +22,10 @@ from chalicelib.engine.start import (
     Skip,
     Start,
     decide_start,
+    is_too_late,
     refusal,
 )
+from chalicelib.engine.streak import write_end
 from chalicelib.ports.table import ConditionFailed, Key
 
 TRIES = 4
@@ -79,11 +81,12 @@ class Starter:
                 continue
         raise Unavailable("The run's record changes faster than it can be read.")
 
-    @staticmethod
-    def _is_simple(ticket: Ticket, job: Job) -> bool:
-        message = ticket.message
-        is_first = message.attempt == 1 and message.trigger == "schedule"
-        return is_first and job.concurrency.policy == "allow" and refusal(job, message) is None
+    def _is_simple(self, ticket: Ticket, job: Job) -> bool:
+        message, now_ms = ticket.message, self._engine.clock.now_ms()
+        if message.attempt > 1 or message.trigger != "schedule" or job.concurrency.policy != "allow":
+            return False
+        is_late = is_too_late(job, message, message.due_ms, now_ms=now_ms)
+        return not is_late and refusal(job, message, now_ms=now_ms) is None
 
     def _write_first(self, runs: Mapping[str, Run]) -> dict[str, Run]:
         if not runs:
@@ -115,7 +118,7 @@ class Starter:
                 return run
             case Start(existing):
                 assert job is not None
-                run = self._started(existing or record.new_run(message), job, ticket)
+                run = self._started(record.to_start(message, existing), job, ticket)
                 if job.concurrency.policy != "allow":
                     return self._admission.enter(job, message, existing, run)
                 first = record.first_start(run, engine.settings.expires_at(now_ms))
@@ -129,7 +132,8 @@ class Starter:
                 if existing and job:
                     self._admission.leave(job, existing)
             case GiveUp(existing):
-                engine.db.runs.write(record.ending(lost(existing, now_ms=now_ms), existing))
+                dead = lost(existing, now_ms=now_ms)
+                write_end(engine, job, dead, record.ending(dead, existing))
             case Cancel(existing):
                 engine.db.runs.write(record.ending(stopped(existing, now_ms=now_ms), existing))
             case Later(at_ms):

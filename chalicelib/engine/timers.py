@@ -14,17 +14,21 @@ _DUE_DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class JobTimer:
-    """The next occurrence of a job to dispatch. Jitter plays no part: it only delays the ring."""
+    """The next occurrence of a job to dispatch. Jitter plays no part: it only delays the ring.
+
+    While the job is paused until a moment, its timer is parked until then: `not_before_ms`.
+    """
 
     shard: int
     tenant: str
     job_id: str
     schedule_revision: int
     nominal_ms: int
+    not_before_ms: int = 0
 
     @property
     def due_ms(self) -> int:
-        return self.nominal_ms
+        return max(self.nominal_ms, self.not_before_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def timer_key(timer: Timer) -> Key:
 
 def encode_timer(timer: Timer) -> Item:
     pk, sk = timer_key(timer)
+    if isinstance(timer, JobTimer) and timer.due_ms != timer.nominal_ms:
+        return {"pk": pk, "sk": sk, "nominal_ms": timer.nominal_ms}
     if not isinstance(timer, RunTimer):
         return {"pk": pk, "sk": sk}
     return {"pk": pk, "sk": sk, "message": timer.message.encode()}
@@ -87,4 +93,5 @@ def decode_timer(item: Item) -> Timer:
     due, tenant, identifier, revision = str(item["sk"]).split("#")
     if identifier.startswith("backfill_"):
         return BackfillTimer(shard, tenant, identifier, int(due))
-    return JobTimer(shard, tenant, identifier, int(revision), int(due))
+    nominal_ms, parked_ms = int(item.get("nominal_ms", due)), int(due) if "nominal_ms" in item else 0
+    return JobTimer(shard, tenant, identifier, int(revision), nominal_ms, parked_ms)

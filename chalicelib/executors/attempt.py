@@ -1,16 +1,24 @@
 """One attempt: the job's stored config against its type's model, then the type's executor."""
 
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import ValidationError
 
 from chalicelib.domain.job import Job
+from chalicelib.domain.merge_patch import merged
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.domain.run import Run
 from chalicelib.executors.base import Call, ExecutorSettings
 from chalicelib.executors.registry import executor, spec
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.stop import Stop
+
+
+def config_of(job: Job, run: Run) -> dict[str, Any]:
+    """The job's config as it is now, with what the run's trigger wanted otherwise."""
+    config: dict[str, Any] = merged(job.config, run.overrides) if run.overrides else job.config
+    return config
 
 
 def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, float, Stop], Outcome]:
@@ -24,7 +32,7 @@ def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, fl
         if kind is None or execute is None:
             return Failed("unknown", f"This deployment has no job type {job.type!r}.")
         try:
-            config = kind.config.model_validate(job.config)
+            config = kind.config.model_validate(config_of(job, run))
         except ValidationError as error:
             places = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
             return Failed("unknown", f"The job's stored config does not fit its type any more: {places}.")

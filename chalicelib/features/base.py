@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.domain.errors import ChronosError
 from chalicelib.engine.core import Engine
+from chalicelib.features.idempotency import IdempotencyKey
 
 VERSION = "0.1.0"
 JSON = "application/json"
@@ -45,6 +46,7 @@ class Request:
     query: Any = None
     body: Any = None
     if_match: str | None = None
+    idempotency: IdempotencyKey | None = None
 
     @property
     def tenant(self) -> str:
@@ -91,7 +93,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation. `errors` are those that do not follow from the rest; `conditional`: If-Match; `public`: no key."""
+    """One operation. `errors` are those that do not follow from the rest; `conditional`: If-Match; `public`: no key.
+
+    `once`: it makes something, and an Idempotency-Key keeps it from making it twice.
+    """
 
     method: Method
     path: str
@@ -105,3 +110,4 @@ class Route:
     errors: tuple[type[ChronosError], ...] = ()
     conditional: bool = False
     public: bool = False
+    once: bool = False

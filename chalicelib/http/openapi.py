@@ -11,6 +11,7 @@ from chalicelib.domain.errors import (
     ChronosError,
     Invalid,
     Malformed,
+    MalformedHeader,
     NotFound,
     PayloadTooLarge,
     PreconditionFailed,
@@ -21,10 +22,16 @@ from chalicelib.domain.errors import (
 from chalicelib.executors import registry
 from chalicelib.executors.base import ExecutorSpec
 from chalicelib.features.base import VERSION, Answer, Body, Route
+from chalicelib.http.idempotency import KEY_PATTERN, MAX_KEY
 from chalicelib.http.problems import PROBLEM_JSON, STATUS
 
 _Mode = Literal["validation", "serialization"]
 _SCHEMAS = "#/components/schemas/{model}"
+_ONCE = (
+    "A key of your own. For 24 hours a repeat with the same key makes nothing new: it is answered with what the first "
+    "request made, as it is by then. The same key with another payload is refused (`idempotency_key_reused`)."
+)
+_REPEATABLE = "Accepted on every POST. This one may be repeated without a key, so it changes nothing here."
 _HEADERS = {
     "ETag": "The revision, in quotes.",
     "Location": "Where the new thing is.",
@@ -145,10 +152,18 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         plain = {key: value for key, value in schema.items() if key not in ("title", "description")}
         told = {"description": schema["description"]} if "description" in schema else {}
         found.append({"name": name, "in": "query", **told, "schema": plain})
+    if route.method == "POST":
+        found.append(_idempotency_parameter(route))
     if route.conditional:
         told = {"description": "Only if the ETag is still this one."}
         found.append({"name": "If-Match", "in": "header", **told, "schema": {"type": "string"}})
     return found
+
+
+def _idempotency_parameter(route: Route) -> dict[str, Any]:
+    told = _ONCE if route.once else _REPEATABLE
+    schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": KEY_PATTERN}
+    return {"name": "Idempotency-Key", "in": "header", "description": told, "schema": schema}
 
 
 def _request_body(body: Body, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
@@ -182,6 +197,8 @@ def _problems(route: Route) -> dict[str, Any]:
         errors |= {Unauthorized, Unavailable}
     if "{" in route.path:
         errors.add(NotFound)
+    if route.method == "POST":
+        errors.add(MalformedHeader)
     if route.body:
         errors |= {Malformed, PayloadTooLarge, UnsupportedMediaType}
     if route.conditional:

@@ -12,6 +12,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Principal, Request, Response, Route
 from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object
+from chalicelib.http.idempotency import checked_key, idempotency_key
 from chalicelib.http.principal import authenticate
 from chalicelib.http.problems import problem_of, unexpected
 from chalicelib.http.table import RouteTable
@@ -87,12 +88,16 @@ class Pipeline:
     def _handled(self, incoming: Incoming, services: Services) -> Response:
         route = self._route(incoming)
         principal = _principal(route, incoming, services)
+        key = checked_key(incoming.headers.get("idempotency-key")) if route.method == "POST" else None
+        query = _query(route, incoming.query)
+        value = _decoded(route.body, incoming) if route.body else None
         request = Request(
             principal,
             incoming.path,
-            _query(route, incoming.query),
-            _body(route.body, incoming) if route.body else None,
+            query,
+            _parsed(route.body, value) if route.body and value is not None else None,
             incoming.headers.get("if-match") if route.conditional else None,
+            idempotency_key(route.path, incoming.path, value, key) if key and route.once else None,
         )
         return route.handler(services.engine, request)
 
@@ -121,11 +126,14 @@ def _query(route: Route, query: Mapping[str, list[str]]) -> Any:
     return checked(route.query, {name: values[-1] for name, values in query.items() if values}, "/query")
 
 
-def _body(accepted: Body, incoming: Incoming) -> Any:
+def _decoded(accepted: Body, incoming: Incoming) -> dict[str, Any] | None:
     if not incoming.body and not accepted.required:
         return None
     check_media_type(incoming.headers.get("content-type"), accepted.media_types)
-    value = decode_object(incoming.body)
+    return decode_object(incoming.body)
+
+
+def _parsed(accepted: Body, value: dict[str, Any]) -> Any:
     if accepted.parse:
         return accepted.parse(value)
     return value if accepted.model is None else checked(accepted.model, value)

@@ -8,8 +8,10 @@ from chalicelib.domain.errors import (
     ChronosError,
     Conflict,
     Forbidden,
+    IdempotencyKeyReused,
     Invalid,
     Malformed,
+    MalformedHeader,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
@@ -24,6 +26,7 @@ from chalicelib.features.base import Response
 PROBLEM_JSON = "application/problem+json"
 STATUS: dict[type[ChronosError], int] = {
     Malformed: 400,
+    MalformedHeader: 400,
     Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
@@ -33,6 +36,7 @@ STATUS: dict[type[ChronosError], int] = {
     PayloadTooLarge: 413,
     UnsupportedMediaType: 415,
     Invalid: 422,
+    IdempotencyKeyReused: 422,
     TooManyRequests: 429,
     Unavailable: 503,
 }

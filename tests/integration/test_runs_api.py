@@ -61,8 +61,10 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
         "next_attempt_at": None,
         "skip_reason": None,
         "cancel_requested_at": None,
+        "note": None,
         "redrive_of": None,
         "redriven_as": None,
+        "overrides": None,
         "attempts": [
             {
                 "number": 1,

@@ -33,7 +33,7 @@ def get_dead_letter(engine: Engine, request: Request) -> Response:
 
 
 def redrive_dead_letter(engine: Engine, request: Request) -> Response:
-    run = service.redrive(engine, request.tenant, request.path["run_id"])
+    run = service.redrive(engine, request.tenant, request.path["run_id"], request.idempotency)
     return Response(run_view(run), 202, {"Location": f"/runs/{run.id}"})
 
 
@@ -77,6 +77,7 @@ ROUTES = (
         body=Body(model=NoFields, required=False),
         answers=(Answer(description="The run to come.", status=202, model=RunView, headers=("Location",)),),
         errors=(Conflict,),
+        once=True,
     ),
     Route(
         method="DELETE",

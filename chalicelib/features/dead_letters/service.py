@@ -8,6 +8,7 @@ from chalicelib.engine.arm import trigger_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import dead_letters, encode_run, run_key
 from chalicelib.engine.timers import encode_timer
+from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import read_page
@@ -31,8 +32,16 @@ def listed(engine: Engine, tenant: str, *, limit: int, after: str | None) -> tup
     return read_page(fetch, lambda run: run.dead, limit, after)
 
 
-def redrive(engine: Engine, tenant: str, identifier: str) -> Run:
+def redrive(engine: Engine, tenant: str, identifier: str, key: IdempotencyKey | None = None) -> Run:
     """A new run for the same occurrence. Conflict if the job is gone, or the dead run was redriven before."""
+
+    def make(note: Note) -> Run:
+        return _redrive(engine, tenant, identifier, note)
+
+    return once(engine, tenant, key, make, lambda made_id: runs.read(engine, tenant, made_id))
+
+
+def _redrive(engine: Engine, tenant: str, identifier: str, note: Note) -> Run:
     dead = runs.read(engine, tenant, identifier)
     if dead.redriven_as:
         raise Conflict(f"It was redriven before, as {dead.redriven_as}.")
@@ -43,7 +52,7 @@ def redrive(engine: Engine, tenant: str, identifier: str) -> Run:
     except NotFound:
         raise Conflict("Its job is gone: there is nothing to do again.") from None
     run = again(dead, job, now_ms=engine.clock.now_ms())
-    _commit(engine, dead, run, job)
+    _commit(engine, dead, run, job, note)
     return run
 
 
@@ -59,6 +68,8 @@ def again(dead: Run, job: Job, *, now_ms: int) -> Run:
         due_ms=now_ms,
         schedule_revision=job.schedule_revision,
         redrive_of=dead.id,
+        note=dead.note,
+        overrides=dead.overrides,
     )
 
 
@@ -75,7 +86,7 @@ def purge(engine: Engine, tenant: str, identifier: str) -> None:
         raise NotFound("There is no such dead letter.") from None
 
 
-def _commit(engine: Engine, dead: Run, run: Run, job: Job) -> None:
+def _commit(engine: Engine, dead: Run, run: Run, job: Job, note: Note) -> None:
     marked = Update(
         run_key(dead.tenant, dead.id), {"redriven_as": run.id}, remove=_MARK, when=_is_dead(dead.tenant)
     )
@@ -83,7 +94,10 @@ def _commit(engine: Engine, dead: Run, run: Run, job: Job) -> None:
     item = encode_run(run, expires_at=engine.settings.expires_at(run.due_ms))
     try:
         engine.db.transact(
-            ("runs", marked), ("runs", Put(item, Absent())), ("timers", Put(encode_timer(timer)))
+            ("runs", marked),
+            ("runs", Put(item, Absent())),
+            ("timers", Put(encode_timer(timer))),
+            *note(run.id),
         )
     except ConditionFailed:
         raise Conflict("It was redriven or purged just now.") from None

@@ -6,12 +6,13 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run
+from chalicelib.executors.attempt import config_of
 from chalicelib.features.paging import Page
 from chalicelib.features.runs.views import (
     AttemptError,
     RunSummary,
     RunView,
-    attempt_views,
+    detail_fields,
     summary_fields,
 )
 
@@ -33,7 +34,7 @@ class DeadLetter(RunView):
     job_name: str | None = Field(description="null: the job is gone, and the run cannot be done again.")
     job_type: str | None
     payload: dict[str, Any] | None = Field(
-        description="The job's config as it is now: what a redrive would do."
+        description="The job's config as it is now, with the run's overrides: what a redrive would do."
     )
     error: AttemptError | None = Field(description="Of the last attempt.")
 
@@ -52,11 +53,10 @@ def dead_letter_summary(run: Run, job: Job | None) -> DeadLetterSummary:
 
 def dead_letter(run: Run, job: Job | None) -> DeadLetter:
     return DeadLetter.model_construct(
-        **summary_fields(run),
-        attempts=attempt_views(run),
+        **detail_fields(run),
         job_name=job.name if job else None,
         job_type=job.type if job else None,
-        payload=job.config if job else None,
+        payload=config_of(job, run) if job else None,
         error=_last_error(run),
     )
 

@@ -4,13 +4,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.domain import pause
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import JSON, MERGE_PATCH, Answer, Body, NoFields, Request, Response, Route
 from chalicelib.features.conditional import etag
 from chalicelib.features.jobs import changes, service
+from chalicelib.features.jobs.control import PauseBody, SkipBody, SkipList, pause_fields, skip_list
 from chalicelib.features.jobs.definition import SHORT_TYPE, definition_of, patched
+from chalicelib.features.jobs.trigger import TriggerBody, trigger
 from chalicelib.features.jobs.views import (
     JobPage,
     JobView,
@@ -40,7 +43,8 @@ class UpcomingQuery(BaseModel):
 
 
 def create_job(engine: Engine, request: Request) -> Response:
-    job = service.create(engine, request.tenant, request.body, actor=request.principal.actor)
+    actor, key = request.principal.actor, request.idempotency
+    job = service.create(engine, request.tenant, request.body, key, actor=actor)
     return _saved(engine, job, 201, {"Location": f"/jobs/{job.id}"})
 
 
@@ -87,15 +91,23 @@ def delete_job(engine: Engine, request: Request) -> Response:
 
 
 def pause_job(engine: Engine, request: Request) -> Response:
-    return _shown(engine, _changed(engine, request, changes.paused))
+    fields = pause_fields(request.body, engine.clock.now_ms())
+    return _shown(engine, _changed(engine, request, lambda job, now_ms: pause.paused(job, now_ms, fields)))
 
 
 def resume_job(engine: Engine, request: Request) -> Response:
-    return _shown(engine, _changed(engine, request, changes.resumed))
+    return _shown(engine, _changed(engine, request, pause.resumed))
+
+
+def skip_occurrences(engine: Engine, request: Request) -> Response:
+    body: SkipBody = request.body
+    job = _changed(engine, request, lambda job, now_ms: changes.skipping(job, body.count, now_ms))
+    return Response(skip_list(job, engine.clock.now_ms()), headers={"ETag": etag(job.revision)})
 
 
 def trigger_job(engine: Engine, request: Request) -> Response:
-    run = service.trigger(engine, request.tenant, request.path["job_id"])
+    wanted: TriggerBody = request.body or TriggerBody()
+    run = trigger(engine, request.tenant, request.path["job_id"], wanted, request.idempotency)
     return Response(run_view(run), 202, {"Location": f"/runs/{run.id}"})
 
 
@@ -151,6 +163,8 @@ ROUTES = (
         answers=(
             Answer(description="The new job.", status=201, model=SavedJob, headers=("ETag", "Location")),
         ),
+        errors=(Conflict,),
+        once=True,
     ),
     Route(
         method="GET",
@@ -209,8 +223,13 @@ ROUTES = (
         handler=pause_job,
         summary="Pause a job",
         tag="jobs",
-        description="No occurrence starts any more. A paused job stays as it is.",
-        body=_NOTHING,
+        description="No occurrence starts any more, until the job is resumed or the given moment comes. Retries of "
+        "runs that had begun go on, and triggers work. A paused job gets the note and the end that are given.",
+        body=Body(
+            model=PauseBody,
+            required=False,
+            examples={"holidays": {"note": "Closed", "until": "2030-01-07T00:00:00Z"}},
+        ),
         answers=_SHOWN,
         errors=(Conflict,),
         conditional=True,
@@ -229,13 +248,34 @@ ROUTES = (
     ),
     Route(
         method="POST",
+        path="/jobs/{job_id}/skip",
+        handler=skip_occurrences,
+        summary="Leave out a job's next occurrences",
+        tag="jobs",
+        description="The next `count` occurrences from now on, whatever was to be left out before. They are recorded "
+        "as skipped, with the reason `skip_next`. Another schedule ends it.",
+        body=Body(model=SkipBody, examples={"two": {"count": 2}}),
+        answers=(Answer(description="What is left out.", model=SkipList, headers=("ETag",)),),
+        errors=(Conflict,),
+        conditional=True,
+    ),
+    Route(
+        method="POST",
         path="/jobs/{job_id}/trigger",
         handler=trigger_job,
         summary="Run a job now",
         tag="jobs",
-        description="Beside its schedule, and also while it is paused.",
-        body=_NOTHING,
+        description="Beside its schedule, and also while it is paused. `config` changes the job's config for this run.",
+        body=Body(
+            model=TriggerBody,
+            required=False,
+            examples={
+                "another day": {"config": {"body": {"day": "2027-01-14"}}, "note": "Done again for Ada"}
+            },
+        ),
         answers=(Answer(description="The run to come.", status=202, model=RunView, headers=("Location",)),),
+        errors=(Conflict,),
+        once=True,
     ),
     Route(
         method="GET",

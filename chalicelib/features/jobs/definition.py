@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from chalicelib.domain.errors import FieldProblem, Invalid
 from chalicelib.domain.job import JobDefinition
+from chalicelib.domain.merge_patch import merged
 from chalicelib.executors import registry
 from chalicelib.features.validation import problems_of, refusal
 
@@ -38,19 +39,6 @@ def patched(definition: JobDefinition, patch: dict[str, Any]) -> JobDefinition:
     return validated(merged(before, patch))
 
 
-def merged(target: Any, patch: Any) -> Any:
-    """RFC 7396: objects are merged, null removes, anything else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merged(result.get(name), value)
-    return result
-
-
 def validated(body: dict[str, Any]) -> JobDefinition:
     """The definition in a body of the full form. Invalid, also by what the job's type wants as of today."""
     problems: list[FieldProblem] = []
@@ -60,13 +48,13 @@ def validated(body: dict[str, Any]) -> JobDefinition:
     except ValidationError as error:
         problems += problems_of(error, body)
     if isinstance(body.get("type"), str):
-        problems += _config_problems(body["type"], body.get("config", {}))
+        problems += config_problems(body["type"], body.get("config", {}))
     if problems or definition is None:
         raise refusal(problems)
     return definition
 
 
-def _config_problems(type_: str, config: Any) -> list[FieldProblem]:
+def config_problems(type_: str, config: Any) -> list[FieldProblem]:
     """What the job's type has to say about its config."""
     spec = registry.spec(type_)
     if spec is None:

@@ -3,17 +3,18 @@
 from collections.abc import Callable
 
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
-from chalicelib.domain.ids import is_id, job_id, run_id
+from chalicelib.domain.ids import is_id, job_id
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
-from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import trigger_timer
+from chalicelib.domain.pause import status_at
 from chalicelib.engine.core import Engine
-from chalicelib.engine.records import decode_job, encode_job, encode_run, job_key, jobs_list
+from chalicelib.engine.records import decode_job, encode_job, job_key, jobs_list
 from chalicelib.engine.revisions import change_writes, deletion_writes, expire_all
+from chalicelib.engine.streak import Writes, beginning_anew, forgotten
 from chalicelib.engine.timers import DispatchedTimer, encode_timer
 from chalicelib.features.conditional import require_match
+from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
-from chalicelib.features.jobs.changes import created, timer_after
+from chalicelib.features.jobs.changes import created, never_run, timer_after
 from chalicelib.features.paging import Fetch, read_page
 from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put, TableName, Write
 
@@ -24,13 +25,25 @@ Change = Callable[[Job, int], Job]
 """(job, now) -> the job as it should be; the same object if there is nothing to do."""
 
 
-def create(engine: Engine, tenant: str, definition: JobDefinition, *, actor: str = "") -> Job:
-    now_ms = engine.clock.now_ms()
-    new_id = job_id(now_ms, engine.ids.random_bytes(10))
-    job = created(definition, job_id=new_id, tenant=tenant, shards=engine.settings.shards, now_ms=now_ms)
-    job = job.model_copy(update={"updated_by": actor})
-    _commit(engine, None, job, timer_after(None, job, now_ms))
-    return job
+def create(
+    engine: Engine,
+    tenant: str,
+    definition: JobDefinition,
+    key: IdempotencyKey | None = None,
+    *,
+    actor: str = "",
+) -> Job:
+    """A new job, or the one that this key has created before."""
+
+    def make(note: Note) -> Job:
+        now_ms = engine.clock.now_ms()
+        new_id = job_id(now_ms, engine.ids.random_bytes(10))
+        job = created(definition, job_id=new_id, tenant=tenant, shards=engine.settings.shards, now_ms=now_ms)
+        job = job.model_copy(update={"updated_by": actor})
+        _commit(engine, None, job, timer_after(None, job, now_ms), note(job.id))
+        return job
+
+    return once(engine, tenant, key, make, lambda made_id: read(engine, tenant, made_id))
 
 
 def read(engine: Engine, tenant: str, identifier: str) -> Job:
@@ -60,7 +73,8 @@ def change(
             return job
         changed = decided.model_copy(update={"updated_by": actor})
         try:
-            _commit(engine, job, changed, timer_after(job, changed, now_ms))
+            timer, along = timer_after(job, changed, now_ms), _along(engine, job, changed, now_ms)
+            _commit(engine, job, changed, timer, along)
         except ConditionFailed:
             continue
         return changed
@@ -74,7 +88,9 @@ def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *
         require_match(if_match, job.revision)
         now_ms = _later(engine, job)
         gone = Delete(job_key(tenant, identifier), Is("revision", job.revision))
-        closing = deletion_writes(job, actor=actor, now_ms=now_ms, settings=engine.settings)
+        closing: Writes = deletion_writes(job, actor=actor, now_ms=now_ms, settings=engine.settings)
+        if job.pause_after_failures:
+            closing += (("runs", forgotten(job, now_ms)),)
         try:
             engine.db.transact(("catalog", gone), *closing)
         except ConditionFailed:
@@ -97,36 +113,15 @@ def _expire_revisions(engine: Engine, job: Job, now_ms: int) -> None:
         engine.telemetry.warning("Revisions of a deleted job stay longer.", error=error.message)
 
 
-def trigger(engine: Engine, tenant: str, identifier: str) -> Run:
-    """A run of the job as soon as possible, also of a paused one."""
-    job = read(engine, tenant, identifier)
-    now_ms = engine.clock.now_ms()
-    run = Run(
-        id=run_id(job.id, now_ms, engine.ids.random_bytes(10).hex()),
-        tenant=tenant,
-        job_id=job.id,
-        status=RunStatus.PENDING,
-        trigger="manual",
-        nominal_ms=now_ms,
-        due_ms=now_ms,
-        schedule_revision=job.schedule_revision,
-    )
-    timer = trigger_timer(run, job.shard)
-    engine.db.transact(
-        ("runs", Put(encode_run(run, expires_at=engine.settings.expires_at(now_ms)), Absent())),
-        ("timers", Put(encode_timer(timer))),
-    )
-    ring_if_near(engine, timer)
-    return run
-
-
 def listed(
     engine: Engine, tenant: str, *, status: JobStatus | None, type_: str | None, limit: int, after: str | None
 ) -> tuple[list[Job], str | None]:
     """Newest first; the last id if more may follow."""
+    now_ms = engine.clock.now_ms()
 
     def wanted(job: Job) -> bool:
-        return (status is None or job.status == status) and (type_ is None or job.type == type_)
+        is_wanted = status is None or status_at(job, now_ms) == status
+        return is_wanted and (type_ is None or job.type == type_)
 
     return read_page(_newest(engine, tenant), wanted, limit, after)
 
@@ -147,10 +142,31 @@ def _newest(engine: Engine, tenant: str) -> Fetch[Job]:
     return fetch
 
 
-def _commit(engine: Engine, before: Job | None, job: Job, timer: DispatchedTimer | None) -> None:
+def _along(engine: Engine, before: Job, after: Job, now_ms: int) -> Writes:
+    """What belongs into the transaction of a change beside the job and its timer."""
+    writes: Writes = ()
+    if after.pause_after_failures and _counts_anew(before, after):
+        writes = (("runs", beginning_anew(after)),)
+    lost = never_run(before, after, now_ms)
+    if lost:
+        from chalicelib.engine.dispatch import encode_skipped
+
+        writes += (("runs", Put(encode_skipped(lost, engine.settings.expires_at(now_ms)))),)
+    return writes
+
+
+def _counts_anew(before: Job, after: Job) -> bool:
+    """Whether failures in a row are forgotten: the job was resumed, or is to be paused after another number of them."""
+    is_resumed = before.status == "paused" and after.status == "active"
+    return is_resumed or before.pause_after_failures != after.pause_after_failures
+
+
+def _commit(
+    engine: Engine, before: Job | None, job: Job, timer: DispatchedTimer | None, along: Writes
+) -> None:
     """ConditionFailed if the job is not as it was before any more."""
     unchanged = Absent() if before is None else Is("revision", before.revision)
-    writes: list[tuple[TableName, Write]] = [("catalog", Put(encode_job(job), unchanged))]
+    writes: list[tuple[TableName, Write]] = [("catalog", Put(encode_job(job), unchanged)), *along]
     writes += change_writes(before, job, engine.settings)
     if timer is not None:
         writes.append(("timers", Put(encode_timer(timer))))

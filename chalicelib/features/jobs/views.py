@@ -1,13 +1,21 @@
 """Jobs as clients see them."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
+from chalicelib.domain.occurrences import Timetable
+from chalicelib.domain.pause import is_paused, status_at
+from chalicelib.domain.run import SkipReason
 from chalicelib.domain.schedule_warnings import WarningCode, warnings
+from chalicelib.domain.skip_next import is_unwanted
 from chalicelib.engine.arm import timetable_of
+from chalicelib.features.jobs.changes import asleep_until
+from chalicelib.features.jobs.control import Pause, pause_view
 from chalicelib.features.paging import Page
 
 
@@ -22,8 +30,10 @@ class JobView(JobDefinition):
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     updated_at: str = Field(json_schema_extra={"format": "date-time"})
     next_run_at: str | None = Field(
-        json_schema_extra={"format": "date-time"}, description="null: paused, or nothing is to come."
+        json_schema_extra={"format": "date-time"},
+        description="null: nothing is to come, or not before the job is resumed.",
     )
+    pause: Pause | None = Field(description="null: the job is not paused.")
 
 
 class Warned(BaseModel):
@@ -59,10 +69,11 @@ class Upcoming(BaseModel):
     scheduled_at: str = Field(
         json_schema_extra={"format": "date-time"}, description="With the occurrence's jitter."
     )
+    skip_reason: SkipReason | None = Field(description="Why it will not run, if that is known by now.")
 
 
 class UpcomingList(BaseModel):
-    """The next occurrences; none for a paused job."""
+    """The next occurrences: of a paused job those after its pause, if that has an end."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -80,23 +91,41 @@ def saved_job(job: Job, now_ms: int) -> SavedJob:
 
 
 def upcoming(job: Job, now_ms: int, count: int) -> UpcomingList:
-    table, items = timetable_of(job), list[Upcoming]()
-    nominal_ms = table.next_after(now_ms) if job.status == "active" else None
-    while nominal_ms is not None and len(items) < count:
-        due_ms = table.due(nominal_ms)
-        items.append(Upcoming.model_construct(nominal_at=rfc3339(nominal_ms), scheduled_at=rfc3339(due_ms)))
+    found = islice(_to_come(job, timetable_of(job), now_ms), count)
+    return UpcomingList.model_construct(items=[_upcoming(job, each) for each in found])
+
+
+def _to_come(job: Job, table: Timetable, now_ms: int) -> Iterator[int]:
+    if is_paused(job, now_ms) and job.paused_until_ms is None:
+        return
+    nominal_ms = table.next_after(asleep_until(job, now_ms))
+    while nominal_ms is not None:
+        yield nominal_ms
         nominal_ms = table.next_after(nominal_ms)
-    return UpcomingList.model_construct(items=items)
+
+
+def _upcoming(job: Job, nominal_ms: int) -> Upcoming:
+    return Upcoming.model_construct(
+        nominal_at=rfc3339(nominal_ms),
+        scheduled_at=rfc3339(timetable_of(job).due(nominal_ms)),
+        skip_reason="skip_next" if is_unwanted(job, nominal_ms) else None,
+    )
+
+
+def _next_run(job: Job, now_ms: int) -> str | None:
+    table = timetable_of(job)
+    found = next((each for each in _to_come(job, table, now_ms) if not is_unwanted(job, each)), None)
+    return None if found is None else rfc3339(table.due(found))
 
 
 def _fields(job: Job, now_ms: int) -> dict[str, Any]:
-    following = upcoming(job, now_ms, 1).items
     return {
         **dict(job.definition),
         "id": job.id,
-        "status": job.status,
+        "status": status_at(job, now_ms),
         "revision": job.revision,
         "created_at": rfc3339(job.created_ms),
         "updated_at": rfc3339(job.updated_ms),
-        "next_run_at": following[0].scheduled_at if following else None,
+        "next_run_at": _next_run(job, now_ms),
+        "pause": pause_view(job, now_ms),
     }

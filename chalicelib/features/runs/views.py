@@ -56,6 +56,7 @@ class RunSummary(BaseModel):
     cancel_requested_at: str | None = Field(
         json_schema_extra=_MOMENT, description="When it was asked to stop."
     )
+    note: str | None = Field(description="What was given with the trigger.")
     redrive_of: str | None = Field(description="The dead run that this one does again.")
     redriven_as: str | None = Field(description="The run that does this dead one again.")
 
@@ -65,6 +66,9 @@ class RunView(RunSummary):
 
     model_config = ConfigDict(defer_build=True)
 
+    overrides: dict[str, Any] | None = Field(
+        description="What the trigger changes in the job's config for this run: a merge patch."
+    )
     attempts: list[AttemptView]
 
 
@@ -79,7 +83,7 @@ def run_summary(run: Run) -> RunSummary:
 
 
 def run_view(run: Run) -> RunView:
-    return RunView.model_construct(**summary_fields(run), attempts=attempt_views(run))
+    return RunView.model_construct(**detail_fields(run))
 
 
 def summary_fields(run: Run) -> dict[str, Any]:
@@ -98,9 +102,15 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "next_attempt_at": _moment(run.retry_ms),
         "skip_reason": run.skip_reason,
         "cancel_requested_at": _moment(run.cancel_ms),
+        "note": run.note,
         "redrive_of": run.redrive_of,
         "redriven_as": run.redriven_as,
     }
+
+
+def detail_fields(run: Run) -> dict[str, Any]:
+    """The values of a RunView, by name."""
+    return {**summary_fields(run), "overrides": run.overrides, "attempts": attempt_views(run)}
 
 
 def attempt_views(run: Run) -> list[AttemptView]:

@@ -19,7 +19,7 @@ from chalicelib.engine.heartbeat import Active, beat
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.records import run_key
 from chalicelib.engine.work import Worker
-from chalicelib.features.jobs.service import trigger
+from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs.service import cancel
 from chalicelib.ports.stop import Stop
 from tests.support.faults import Faults, FaultyDatabase, Mode

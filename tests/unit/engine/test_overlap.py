@@ -11,7 +11,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.message import Delivery
-from chalicelib.features.jobs.service import trigger
+from chalicelib.features.jobs.trigger import trigger
 from tests.support.world import NOON, World
 
 S, K = RunStatus.SUCCEEDED, RunStatus.SKIPPED

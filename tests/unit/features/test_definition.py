@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.job import JobDefinition
-from chalicelib.features.jobs.definition import definition_of, merged, patched
+from chalicelib.domain.merge_patch import merged
+from chalicelib.features.jobs.definition import definition_of, patched
 
 RFC_7396: list[tuple[Any, Any, Any]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),

@@ -1,0 +1,16 @@
+"""Merge patches (RFC 7396)."""
+
+from typing import Any
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """Objects are merged, null removes, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
