@@ -60,7 +60,7 @@ def paused(job: Job, now_ms: int, fields: PauseFields, *, cause: PauseCause = "r
 
 
 def resumed(job: Job, now_ms: int) -> Job:
-    """The job at work again; an active one stays as it is. It remembers its pause: what it missed is yet to be judged."""
+    """The job at work again, an active one as it is. It remembers its pause: what that missed is yet to be judged."""
     if not is_paused(job, now_ms):
         return job
     update = {"status": "active", "paused_until_ms": now_ms, "pause_note": None, "pause_cause": None}

@@ -1,8 +1,7 @@
 """The missed occurrences of a job: which still run, and the ranges of those that do not, with their reasons. Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 
 from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.pause import falls_into_pause
@@ -39,33 +38,33 @@ def left_out(
     job: DueJob, table: Timetable, first_ms: int, last_ms: int, kept: list[int]
 ) -> tuple[SkippedRange, ...]:
     """What lies from `first_ms` to `last_ms` and will not run: what the owner left out, and all before what is kept."""
+    runs_from_ms = kept[0] if kept else last_ms + 1
     ranges = []
-    for start_ms, end_ms, reason in _stretches(job, first_ms, last_ms, kept):
+    for start_ms, end_ms, reason in _stretches(job, first_ms, last_ms, runs_from_ms):
         found_ms = table.next_after(start_ms - 1)
-        if found_ms is None or found_ms > end_ms:
+        if reason is None or found_ms is None or found_ms >= end_ms:
             continue
-        [final_ms] = table.latest(start_ms - 1, end_ms)
+        [final_ms] = table.latest(start_ms - 1, end_ms - 1)
         ranges.append(SkippedRange(job.tenant, job.id, job.schedule_revision, found_ms, final_ms, reason))
     return tuple(ranges)
 
 
 def _stretches(
-    job: DueJob, first_ms: int, last_ms: int, kept: list[int]
-) -> Iterator[tuple[int, int, SkipReason]]:
-    """The time from the first to the last moment, cut where the reason changes, without that of the kept ones."""
+    job: DueJob, first_ms: int, last_ms: int, runs_from_ms: int
+) -> list[tuple[int, int, SkipReason | None]]:
+    """The time from the first to the last moment, cut where the reason changes. None: what lies there runs."""
     jitter_ms = job.schedule.jitter_seconds * 1000
-    cuts = {first_ms, last_ms + 1}
-    if job.paused_ms is not None:
-        cuts.add(job.paused_ms - jitter_ms + 1)
-        cuts.add(last_ms + 1 if job.paused_until_ms is None else job.paused_until_ms)
-    if job.skip_from_ms is not None and job.skip_until_ms is not None:
-        cuts |= {job.skip_from_ms, job.skip_until_ms + 1}
-    if kept:
-        cuts.add(kept[0])
-    inside = sorted(cut for cut in cuts if first_ms <= cut <= last_ms + 1)
-    for start_ms, end_ms in pairwise(inside):
-        if is_unwanted(job, start_ms):
-            yield start_ms, end_ms - 1, "skip_next"
-        elif not kept or start_ms < kept[0]:
-            is_pause = falls_into_pause(job, start_ms, jitter_ms)
-            yield start_ms, end_ms - 1, "paused" if is_pause else "misfire"
+
+    def reason_at(at_ms: int) -> SkipReason | None:
+        if is_unwanted(job, at_ms):
+            return "skip_next"
+        if at_ms >= runs_from_ms:
+            return None
+        return "paused" if falls_into_pause(job, at_ms, jitter_ms) else "misfire"
+
+    cuts = {first_ms, runs_from_ms, job.paused_until_ms or 0, job.skip_from_ms or 0}
+    cuts |= {(job.paused_ms or 0) - jitter_ms + 1, (job.skip_until_ms or 0) + 1}
+    starts = sorted(cut for cut in cuts if first_ms <= cut <= last_ms)
+    groups = [(next(group), reason) for reason, group in groupby(starts, reason_at)]
+    ends = [start_ms for start_ms, _ in groups[1:]] + [last_ms + 1]
+    return [(start_ms, end_ms, reason) for (start_ms, reason), end_ms in zip(groups, ends, strict=True)]

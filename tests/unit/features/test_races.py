@@ -7,27 +7,9 @@ import pytest
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.records import decode_job
-from chalicelib.ports.table import TableName, Write
 from tests.support.api import HTTP_JOB, ApiClient
-from tests.support.memory import MemoryDatabase
+from tests.support.interference import Interfered, interfered
 from tests.support.world import World
-
-
-class Interfered(MemoryDatabase):
-    """Does something else just before a transaction, `times` times."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before: Callable[[], Any] = lambda: None
-        self.times = 0
-
-    def transact(self, *writes: tuple[TableName, Write]) -> None:
-        if self.times:
-            self.times -= 1
-            interfere, self.before = self.before, lambda: None
-            interfere()
-            self.before = interfere
-        super().transact(*writes)
 
 
 @pytest.fixture
@@ -37,9 +19,7 @@ def world() -> World:
 
 @pytest.fixture
 def db(world: World) -> Interfered:
-    db = Interfered()
-    object.__setattr__(world.engine, "db", db)
-    return db
+    return interfered(world)
 
 
 @pytest.fixture
