@@ -213,8 +213,8 @@ def test_failures_in_a_row_are_counted_and_pause_the_job_on_dynamodb(
     hours = [NOON + 3_600_000, NOON + 7_200_000]
     clock.ms = hours[1]
     messages = [RunMessage("local", job_id, 1, run_id(job_id, hour), hour, hour) for hour in hours]
-    for _ in range(2):
-        deliveries = [Delivery(message.run_id, message.encode()) for message in messages]
+    for message in [*messages, *messages]:
+        deliveries = [Delivery(message.run_id, message.encode())]
         assert worker.work(deliveries, deadline=clock.monotonic() + 50) == []
     shown = api.get(f"/jobs/{job_id}").json
     assert (shown["status"], shown["pause"]["cause"]) == ("paused", "failures")
