@@ -89,10 +89,7 @@ def _counting(engine: Engine, job: Job, run: Run) -> Writes:
 
 def _pausing(engine: Engine, job: Job, run: Run, failures: int) -> Writes:
     """The pause of the job as it is by now, if it still wants that and does not rest anyway."""
-    key = job_key(job.tenant, job.id)
-    item = engine.db.catalog.get_many([key]).get(key)
-    current = decode_job(item) if item else None
-    now_ms = engine.clock.now_ms()
+    current, now_ms = _current(engine, job), engine.clock.now_ms()
     if current is None or current.pause_after_failures is None or is_paused(current, now_ms):
         return ()
     if failures < current.pause_after_failures:
@@ -100,6 +97,16 @@ def _pausing(engine: Engine, job: Job, run: Run, failures: int) -> Writes:
     note = f"{failures} failure{'s' if failures > 1 else ''} in a row; the last was {run.id}."
     resting = paused(current, now_ms, {"pause_note": note}, cause="failures")
     return (("catalog", Put(encode_job(resting), Is("revision", current.revision))),)
+
+
+def _current(engine: Engine, job: Job) -> Job | None:
+    """The job as it is by now; None if it is gone, or cannot be read."""
+    key = job_key(job.tenant, job.id)
+    item = engine.db.catalog.get_many([key]).get(key)
+    try:
+        return decode_job(item) if item else None
+    except ValueError:
+        return None
 
 
 def _is_recorded(engine: Engine, run: Run) -> bool:
