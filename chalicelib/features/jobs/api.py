@@ -106,8 +106,7 @@ def skip_occurrences(engine: Engine, request: Request) -> Response:
 
 
 def trigger_job(engine: Engine, request: Request) -> Response:
-    wanted: TriggerBody = request.body or TriggerBody()
-    run = trigger(engine, request.tenant, request.path["job_id"], wanted, request.idempotency)
+    run = trigger(engine, request.tenant, request.path["job_id"], request.body, request.idempotency)
     return Response(run_view(run), 202, {"Location": f"/runs/{run.id}"})
 
 

@@ -40,9 +40,14 @@ class TriggerBody(BaseModel):
 
 
 def trigger(
-    engine: Engine, tenant: str, identifier: str, wanted: TriggerBody, key: IdempotencyKey | None
+    engine: Engine,
+    tenant: str,
+    identifier: str,
+    wanted: TriggerBody | None = None,
+    key: IdempotencyKey | None = None,
 ) -> Run:
     """A run of the job as soon as possible, also of a paused one. Invalid if its type cannot use the config."""
+    wanted = wanted or TriggerBody()
 
     def make(note: Note) -> Run:
         job = service.read(engine, tenant, identifier)

@@ -17,6 +17,7 @@ from chalicelib.engine.records import decode_job
 from chalicelib.features.dead_letters import service as dead_letters
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.changes import redefined
+from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
 from tests.support.faults import FaultyWorld, Mode
 from tests.support.world import NOON, TENANT
@@ -121,7 +122,7 @@ def a_mixed_batch(world: FaultyWorld) -> None:
     changed = {job.name: job for job in world.jobs.values()}
     world.change(changed["paused"], status="paused", paused_ms=NOON)
     world.change(changed["moved"], timeout_seconds=600)
-    jobs.trigger(world.engine, TENANT, changed["triggered"].id)
+    trigger(world.engine, TENANT, changed["triggered"].id)
     receive(world, *(body for name, body in bodies.items() if name != "retried"))
 
 
@@ -166,7 +167,7 @@ def three_for_one_slot(world: FaultyWorld) -> None:
         {"kind": "manual"}, name="retried", retry=RETRY, concurrency={"policy": "queue", "buffer": 2}
     )
     for _ in range(3):
-        jobs.trigger(world.engine, TENANT, job.id)
+        trigger(world.engine, TENANT, job.id)
 
 
 def one_between_attempts_and_one_that_waits(world: FaultyWorld) -> str:
@@ -239,7 +240,7 @@ FLOWS = {
     ),
     "trigger": Flow(
         a_manual_job,
-        lambda world, job: jobs.trigger(world.engine, TENANT, job.id),
+        lambda world, job: trigger(world.engine, TENANT, job.id),
         {"triggered": [(0, OK)]},
         optional=True,
     ),
