@@ -85,9 +85,9 @@ def test_another_schedule_ends_a_skip_and_another_name_does_not(api: ApiClient, 
     url = f"/jobs/{api.create(**HOURLY)['id']}"
     api.post(f"{url}/skip", {"count": 2})
     assert api.patch(url, {"name": "b"}).json["next_run_at"] == at(180)
-    assert api.patch(url, {"schedule": "30 * * * *"}).json["next_run_at"] == at(30)
-    world.advance(31 * 60)
-    assert minutes(world) == [30]
+    assert api.patch(url, {"schedule": "30 13 * * *"}).json["next_run_at"] == at(90)
+    world.advance(91 * 60)
+    assert minutes(world) == [90]
 
 
 def test_what_is_left_out_is_not_made_up_after_an_outage_and_the_one_before_is(
@@ -300,8 +300,12 @@ def test_an_occurrence_that_is_made_up_after_an_outage_is_too_late_for_a_deadlin
     assert (minutes(world), skipped(world)) == ([], [(60, "start_deadline")])
 
 
-def test_an_occurrence_that_is_made_up_after_a_pause_is_due_at_its_end(api: ApiClient, world: World) -> None:
+@pytest.mark.parametrize("paused_at", [0, 59.5], ids=["before it was rung", "after it was rung"])
+def test_an_occurrence_that_is_made_up_after_a_pause_is_due_at_its_end(
+    api: ApiClient, world: World, paused_at: float
+) -> None:
     url = f"/jobs/{api.create(**HOURLY, start_deadline_seconds=300)['id']}"
+    world.advance(paused_at * 60)
     api.post(f"{url}/pause", {"until": at(90)})
-    world.advance(91 * 60)
+    world.advance((91 - paused_at) * 60)
     assert minutes(world) == [60]

@@ -100,6 +100,19 @@ def test_when_a_pause_ends_the_misfire_rule_judges_what_it_held_back(
     each_is_accounted_for(world, job_id, world.clock.now_ms())
 
 
+def test_what_is_missed_is_judged_as_of_the_end_of_the_pause_though_it_is_rung_before(
+    api: ApiClient, world: World
+) -> None:
+    job_id = api.create(**DUMMY, schedule="* * * * *")["id"]
+    go_to(world, 0.5)
+    api.post(f"/jobs/{job_id}/pause", {"until": at(10)})
+    go_to(world, 11)
+    assert executed(world) == [(8, 10), (9, 10), (10, 10), (11, 11)], (
+        "the latest missed, what is within the grace"
+    )
+    assert skips(world, job_id) == [(1, 7, "paused")]
+
+
 def test_a_pause_with_an_end_needs_nobody_to_end_it_and_shows_its_note_meanwhile(
     api: ApiClient, world: World
 ) -> None:
