@@ -209,7 +209,7 @@ def test_failures_in_a_row_are_counted_and_pause_the_job_on_dynamodb(
 ) -> None:
     fields = {"retry": {"max_attempts": 1}, "pause_after_failures": 2, "schedule": "0 * * * *"}
     job_id = api.create(type="dummy", config={}, **fields)["id"]
-    worker = Worker(engine, "fast", lambda _job, _run, _deadline: Failed("unknown", "No."), Inline())
+    worker = Worker(engine, "fast", lambda _job, _run, _deadline, _stop: Failed("unknown", "No."), Inline())
     hours = [NOON + 3_600_000, NOON + 7_200_000]
     clock.ms = hours[1]
     messages = [RunMessage("local", job_id, 1, run_id(job_id, hour), hour, hour) for hour in hours]

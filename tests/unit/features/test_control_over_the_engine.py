@@ -9,6 +9,7 @@ from chalicelib.domain.run import RunStatus
 from chalicelib.engine.message import Delivery
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
+from chalicelib.ports.stop import Stop
 from tests.support.api import ApiClient
 from tests.support.world import NOON, World
 
@@ -32,7 +33,7 @@ def world() -> World:
     """With the real executors, so that a run's config counts."""
     world = World()
     attempt = attempts(world.clock, ExecutorSettings())
-    world.outcome = lambda job, run: attempt(job, run, world.clock.monotonic() + 30)
+    world.outcome = lambda job, run: attempt(job, run, world.clock.monotonic() + 30, Stop())
     return world
 
 
@@ -309,3 +310,21 @@ def test_an_occurrence_that_is_made_up_after_a_pause_is_due_at_its_end(
     api.post(f"{url}/pause", {"until": at(90)})
     world.advance((91 - paused_at) * 60)
     assert minutes(world) == [60]
+
+
+@pytest.mark.parametrize(("deadline", "end"), [(30, "SKIPPED"), (600, "SUCCEEDED")])
+def test_a_run_that_waits_for_its_slot_starts_within_the_deadline_or_not_at_all(
+    api: ApiClient, world: World, deadline: int, end: str
+) -> None:
+    """However often it looks again meanwhile, the deadline counts from when it was due."""
+    queue = {"concurrency": {"policy": "queue"}, "start_deadline_seconds": deadline}
+    url = f"/jobs/{api.create(**DUMMY, **queue, **MANUAL, timeout_seconds=5)['id']}"
+    api.post(f"{url}/trigger")
+    healthy, world.outcome = world.outcome, die
+    [body] = world.queue.take_visible()
+    with pytest.raises(Killed):
+        world.worker.work([Delivery("1", body)], deadline=world.clock.monotonic() + 60)
+    world.outcome = healthy
+    waiting = api.post(f"{url}/trigger").json["id"]
+    world.advance(300)
+    assert world.run(waiting).status == end
