@@ -36,6 +36,7 @@ class Flows:
             self.work(lane)
             self.dead_letters(lane)
             self.slots(lane)
+            self.failures(lane)
             self.backfill(lane)
         self.late_timers()
         self.backfill_without_workers()
@@ -105,6 +106,14 @@ class Flows:
         assert self.api.get(f"/runs/{waiting.run_id}")["status"] == "PENDING"
         assert self.api.post(f"/runs/{holder.run_id}/cancel")["status"] == "CANCELLED"
         eventually(lambda: self.api.get(f"/runs/{waiting.run_id}")["status"] == "RETRYING")
+
+    def failures(self, lane: str) -> None:
+        """A worker and a dead-letter queue each pause a job after one failure."""
+        due, wanted = ms(in_seconds(0)), {"retry": {"max_attempts": 1}, "pause_after_failures": 1}
+        for role in ("worker", "dlq"):
+            job = self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, **wanted)
+            self._deliver(lane, role, [_message(job, due)])
+            assert self.api.get(f"/jobs/{job['id']}")["pause"]["cause"] == "failures"
 
     def backfill(self, lane: str) -> None:
         """Each worker that ends a run of it claims the next."""
