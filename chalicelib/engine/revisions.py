@@ -19,7 +19,9 @@ DELETED = "deleted"
 _LOW, _HIGH = "revision#", "revision$"
 _DIGITS = 10
 _BOOKKEEPING = ("id", "tenant", "shard", "revision", "schedule_revision", "created_ms", "updated_ms")
-_HIDDEN = (*_BOOKKEEPING, "updated_by", "paused_ms", "schedule_ms")
+_HIDDEN = (*_BOOKKEEPING, "updated_by", "paused_ms", "pause_cause", "schedule_ms")
+_OF_A_PAUSE = ("paused_until_ms",)
+"""Kept when the pause is over, but of no meaning to a person then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Revision:
     @property
     def shown(self) -> dict[str, Any]:
         """What a person would compare: the definition and the state, moments as RFC 3339."""
-        seen = {name: value for name, value in self.document.items() if name not in _HIDDEN}
+        hidden = _HIDDEN if self.status == "paused" else (*_HIDDEN, *_OF_A_PAUSE)
+        seen = {name: value for name, value in self.document.items() if name not in hidden}
         return {
             name.removesuffix("_ms"): rfc3339(value) if name.endswith("_ms") else value
             for name, value in seen.items()

@@ -10,6 +10,7 @@ from chalicelib.domain.pause import is_paused, paused
 from chalicelib.domain.run import DEAD, Run, RunStatus
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, decode_run, encode_job, job_key, run_key
+from chalicelib.engine.revisions import change_writes
 from chalicelib.ports.table import (
     Absent,
     Condition,
@@ -22,6 +23,8 @@ from chalicelib.ports.table import (
     Write,
 )
 
+OURSELVES = "chronos"
+"""Who saved the revision that pauses a job."""
 TRIES = 8
 """Ends of runs of one job that may come between the reading of its count and the writing."""
 
@@ -95,8 +98,10 @@ def _pausing(engine: Engine, job: Job, run: Run, failures: int) -> Writes:
     if failures < current.pause_after_failures:
         return ()
     note = f"{failures} failure{'s' if failures > 1 else ''} in a row; the last was {run.id}."
-    resting = paused(current, now_ms, {"pause_note": note}, cause="failures")
-    return (("catalog", Put(encode_job(resting), Is("revision", current.revision))),)
+    resting = paused(current, max(now_ms, current.updated_ms), {"pause_note": note}, cause="failures")
+    resting = resting.model_copy(update={"updated_by": OURSELVES})
+    put: tuple[TableName, Write] = ("catalog", Put(encode_job(resting), Is("revision", current.revision)))
+    return (put, *change_writes(current, resting, engine.settings))
 
 
 def _current(engine: Engine, job: Job) -> Job | None:

@@ -224,13 +224,16 @@ def test_failures_in_a_row_are_counted_and_pause_the_job_on_dynamodb(
     assert api.post(f"/jobs/{job_id}/resume").json["pause"] is None
 
 
-@pytest.fixture(params=["create", "trigger", "redrive"])
+@pytest.fixture(params=["create", "trigger", "redrive", "backfill"])
 def post(request: pytest.FixtureRequest, api: ApiClient) -> tuple[str, Any]:
     """A request that makes something: its path and body."""
     if request.param == "create":
         return "/jobs", HTTP_JOB
     if request.param == "trigger":
         return f"/jobs/{api.create()['id']}/trigger", {"note": "n"}
+    if request.param == "backfill":
+        stretch = {"start": "2027-01-14T00:00:00Z", "end": "2027-01-14T12:00:00Z"}
+        return f"/jobs/{api.create()['id']}/backfills", stretch
     dead: Run = request.getfixturevalue("dead")
     assert dead.status is RunStatus.FAILED
     return f"/dead-letters/{dead.id}/redrive", None
@@ -241,6 +244,8 @@ def test_a_post_with_a_key_that_is_repeated_makes_one_thing(api: ApiClient, post
     first, second = (api.post(*post, headers=headers) for _ in range(2))
     assert (first.status // 100, second.status, second.json) == (2, first.status, first.json)
     assert second.headers["Location"] == first.headers["Location"]
+    if "backfills" in post[0]:
+        assert len(api.get(post[0]).json["items"]) == 1
 
 
 def test_a_key_with_another_payload_is_refused(api: ApiClient) -> None:

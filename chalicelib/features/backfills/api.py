@@ -18,10 +18,11 @@ def create_backfill(engine: Engine, request: Request) -> Response:
     from chalicelib.features.backfills import service
 
     wanted: BackfillRequest = request.body
-    backfill = service.asked(engine, request.principal, request.path["job_id"], wanted)
+    job_id = request.path["job_id"]
     if wanted.dry_run:
+        backfill = service.asked(engine, request.principal, job_id, wanted)
         return Response(dry_run_view(backfill, service.would_do(engine, backfill)))
-    begun = service.begun(engine, backfill)
+    begun = service.begin(engine, request.principal, job_id, wanted, request.idempotency)
     return Response(backfill_view(begun), 202, {"Location": f"/backfills/{begun.id}"})
 
 
@@ -75,6 +76,8 @@ ROUTES = (
             Answer(description="With dry_run: what it would do. Nothing is stored.", model=DryRun),
             Answer(description="The backfill.", status=202, model=BackfillView, headers=("Location",)),
         ),
+        errors=(Conflict,),
+        once=True,
     ),
     Route(
         method="GET",

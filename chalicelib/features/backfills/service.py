@@ -26,6 +26,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.timers import encode_timer
 from chalicelib.features.backfills.views import BackfillRequest
 from chalicelib.features.base import Principal
+from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import Fetch, read_page
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put
@@ -62,11 +63,24 @@ def asked(engine: Engine, principal: Principal, job_id: str, request: BackfillRe
     )
 
 
-def begun(engine: Engine, backfill: Backfill) -> Backfill:
+def begin(
+    engine: Engine, principal: Principal, job_id: str, request: BackfillRequest, key: IdempotencyKey | None
+) -> Backfill:
+    """What the request asks for, begun; or what this key has begun before."""
+
+    def make(note: Note) -> Backfill:
+        return begun(engine, asked(engine, principal, job_id, request), note)
+
+    return once(engine, principal.tenant, key, make, lambda made_id: read(engine, principal.tenant, made_id))
+
+
+def begun(engine: Engine, backfill: Backfill, note: Note = lambda _id: ()) -> Backfill:
     """Store it with the dispatcher's timer, then take its first steps."""
     timer = next_timer(backfill, backfill.created_ms)
     engine.db.transact(
-        ("catalog", Put(encode_backfill(backfill), Absent())), ("timers", Put(encode_timer(timer)))
+        ("catalog", Put(encode_backfill(backfill), Absent())),
+        ("timers", Put(encode_timer(timer))),
+        *note(backfill.id),
     )
     return _advanced(engine, backfill)
 

@@ -96,6 +96,13 @@ def test_failures_in_a_row_pause_the_job_with_a_note(api: ApiClient, world: Worl
     assert shown["pause"]["note"] == f"3 failures in a row; the last was {last}."
 
 
+def test_the_pause_is_a_revision_that_nobody_asked_for(api: ApiClient, world: World, url: str) -> None:
+    world.advance(600)
+    latest = api.get(f"{url}/revisions").json["items"][0]
+    assert (latest["revision"], latest["status"], latest["saved_by"]) == (2, "paused", "chronos")
+    assert latest["changed"] == ["/pause_note", "/status"]
+
+
 def test_a_success_ends_the_row(api: ApiClient, world: World, url: str) -> None:
     world.outcome = in_turn(world, fails, fails, succeeds, times_out, fails, times_out)
     world.advance(300)
