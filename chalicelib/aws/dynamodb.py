@@ -9,7 +9,18 @@ from chalicelib.aws.expressions import Expression, decode, encode, encode_key, f
 from chalicelib.aws.fan import Fan
 from chalicelib.aws.faults import PASSING, reasons, refusal, translated
 from chalicelib.domain.errors import Unavailable
-from chalicelib.ports.table import ConditionFailed, Delete, Item, Key, Page, Put, TableName, Update, Write
+from chalicelib.ports.table import (
+    Check,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Page,
+    Put,
+    TableName,
+    Update,
+    Write,
+)
 
 GET_BATCH, WRITE_BATCH, STATEMENT_BATCH = 100, 25, 25
 INDEX_KEYS = {"lists": ("lpk", "lsk"), "by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
@@ -173,7 +184,7 @@ class AwsDatabase:
             AwsTable(client, names[name], fan, sleep) for name in ("catalog", "timers", "runs", "audit")
         )
 
-    def transact(self, *writes: tuple[TableName, Write]) -> None:
+    def transact(self, *writes: tuple[TableName, Write | Check]) -> None:
         items = [_transact_item(self._names[name], write) for name, write in writes]
         arguments = {"TransactItems": items}
         while_contended(lambda: _conditional(self._client.transact_write_items, arguments), self._sleep)
@@ -209,7 +220,7 @@ def _held(answer: Mapping[str, Any]) -> bool | None:
     raise refusal("DynamoDB", [code], error.get("Message", ""))
 
 
-def _transact_item(table: str, write: Write) -> dict[str, Any]:
+def _transact_item(table: str, write: Write | Check) -> dict[str, Any]:
     expression = Expression()
     body: dict[str, Any] = {"TableName": table}
     if write.when is not None:
@@ -223,6 +234,8 @@ def _transact_item(table: str, write: Write) -> dict[str, Any]:
             body["UpdateExpression"] = expression.update(write)
         case Delete(key):
             operation, body["Key"] = "Delete", encode_key(key)
+        case Check(key):
+            operation, body["Key"] = "ConditionCheck", encode_key(key)
     return {operation: {**body, **expression.arguments()}}
 
 

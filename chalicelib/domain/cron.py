@@ -17,6 +17,7 @@ _DAY_S = 86_400
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _END_DAY = date(LAST_YEAR + 1, 1, 1).toordinal() - _EPOCH_ORDINAL
 END_MS = _END_DAY * _DAY_S * 1000
+_MAX_BLOCK_DAYS = 366
 _MINUTES = tuple(range(1440))
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -62,6 +63,38 @@ class CronCalendar:
             if index < len(days):
                 return first + days[index] - 1
         return self._next_month_day(start.year, start.month)
+
+    def has(self, local: int) -> bool:
+        """Whether this very local second matches."""
+        day, second = divmod(local, _DAY_S)
+        minute, rest = divmod(second, 60)
+        return _holds(self.seconds, rest) and _holds(self.minutes, minute) and self._has_day(day)
+
+    def end_of_block(self, local: int) -> int:
+        """The first second after a matching one that may not match; exact where each second of a minute matches."""
+        if len(self.seconds) < 60:
+            return local + 1
+        day, second = divmod(local, _DAY_S)
+        for _ in range(_MAX_BLOCK_DAYS):
+            index = bisect_left(self.minutes, second // 60)
+            last = bisect_right(
+                range(len(self.minutes)), self.minutes[index] - index, key=lambda at: self.minutes[at] - at
+            )
+            end = self.minutes[last - 1] + 1
+            if end < len(_MINUTES) or self.minutes[0] > 0 or not self._has_day(day + 1):
+                return day * _DAY_S + end * 60
+            day, second = day + 1, 0
+        return day * _DAY_S
+
+    def _has_day(self, day: int) -> bool:
+        if self._any_day:
+            return True
+        if not 0 <= day < _END_DAY:
+            return False
+        date_ = date.fromordinal(day + _EPOCH_ORDINAL)
+        if date_.month not in self.fields.months:
+            return False
+        return _holds(self._days(day - date_.day + 1, date_.year, date_.month), date_.day)
 
     def ever_fires(self) -> bool:
         """Whether any month of the calendar has a matching day, in a leap year or not."""
@@ -153,6 +186,11 @@ def _why_never(fields: CronFields) -> str:
     if not fields.last_day and min(fields.days) > longest:
         return f"never fires: month {months!r} has at most {longest} days, so day-of-month {days!r} does not come"
     return f"never fires: no day-of-month {days!r} of month {months!r} is also a day-of-week {weekdays!r}"
+
+
+def _holds(ordered: tuple[int, ...], value: int) -> bool:
+    index = bisect_left(ordered, value)
+    return index < len(ordered) and ordered[index] == value
 
 
 @lru_cache(maxsize=1024)

@@ -4,9 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from chalicelib.domain.calendar_use import Calendar
+from chalicelib.domain.exclusions import MAX_EXCLUSIONS, Exclusion
 from chalicelib.domain.model import Value
 from chalicelib.domain.retry import RetryPolicy
-from chalicelib.domain.schedule import ManualSchedule, Schedule
+from chalicelib.domain.schedule import ManualSchedule
+from chalicelib.domain.schedules import Schedules
 
 JobStatus = Literal["active", "paused"]
 MAX_SLOTS = 100
@@ -51,7 +54,13 @@ class JobDefinition(Value):
     config: dict[str, Any] = Field(
         default_factory=dict, description="What the job's type needs: see its schema."
     )
-    schedule: Schedule = Field(default_factory=lambda: ManualSchedule(kind="manual"))
+    schedule: Schedules = Field(default_factory=lambda: ManualSchedule(kind="manual"))
+    exclude: tuple[Exclusion, ...] = Field(
+        (), max_length=MAX_EXCLUSIONS, description="Moments that are no occurrences of any of the schedules."
+    )
+    calendar: Calendar | None = Field(
+        None, description="For each schedule that names no calendar of its own."
+    )
     retry: RetryPolicy = Field(default_factory=RetryPolicy)
     timeout_seconds: float = Field(
         30, ge=0.1, le=MAX_TIMEOUT_SECONDS, description="For one attempt, all of it."
@@ -76,6 +85,11 @@ class JobDefinition(Value):
         description="So many runs of the schedule that fail for good, one after another, pause the job.",
     )
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=50)
+
+    @property
+    def timing(self) -> tuple[Any, ...]:
+        """All that decides when the job runs: where it differs, older messages and timers are stale."""
+        return self.schedule, self.exclude, self.calendar
 
 
 class Job(JobDefinition):

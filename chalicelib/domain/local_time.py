@@ -6,6 +6,7 @@ A local second here counts from 1970-01-01T00:00:00 on the zone's own wall clock
 from collections.abc import Callable
 from typing import Literal
 
+from chalicelib.domain.cron import CronCalendar
 from chalicelib.domain.zones import Stretch, Zone
 
 DstRule = Literal["once", "skip", "literal"]
@@ -66,6 +67,20 @@ def next_by_elapsed_time(zone: Zone, following: NextLocal, second: int) -> int |
             return local - stretch.offset
         near = stretch.end - second <= _MAX_SHIFT_S
         second = stretch.end - 1 if near else max(stretch.end - 1, local - 2 * _MAX_SHIFT_S)
+
+
+def shows(zone: Zone, calendar: CronCalendar, second: int, dst: DstRule) -> bool:
+    """Whether a second of UTC is an occurrence of the calendar: what the searches above would find there."""
+    local = second + zone.offset(second)
+    if len(zone.around(second)) == 1 or dst == "literal" or not calendar.has_fixed_time:
+        return calendar.has(local)
+    before = reached(zone, second - 1)
+    if before >= local:
+        return False
+    if before + 1 == local or dst == "skip":
+        return calendar.has(local)
+    following = calendar.next(before)
+    return following is not None and following <= local
 
 
 def _holding(zone: Zone, second: int) -> Stretch:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from chalicelib.domain.calendar_use import Calendar
 from chalicelib.domain.cron import LAST_YEAR, DayMatch, check_cron
 from chalicelib.domain.cron_fields import MAX_LENGTH, CronError
 from chalicelib.domain.durations import duration_ms
@@ -102,6 +103,7 @@ class _Bounded(Value):
         strict=True,
         description="Each occurrence is due later by a part of this that depends on job and occurrence only.",
     )
+    calendar: Calendar | None = Field(None, description="Default: the job's own calendar, if it has one.")
 
     @field_validator("end_at")
     @classmethod

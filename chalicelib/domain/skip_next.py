@@ -34,14 +34,15 @@ def unwanted(job: Skipping, table: Timetable, after_ms: int) -> list[int]:
 def skipping(job: Job, table: Timetable, count: int, *, after_ms: int, now_ms: int) -> Job:
     """The job without its next `count` occurrences after a moment, whatever it left out before; 0: it leaves none out.
 
-    The same object where that changes nothing.
+    `table` says which run, and when, also where a calendar moves them. The same object where that changes nothing.
     """
     found: list[int] = []
     while (
         len(found) < count and (nominal_ms := table.next_after(found[-1] if found else after_ms)) is not None
     ):
         found.append(nominal_ms)
-    bounds = {"skip_from_ms": found[0], "skip_until_ms": found[-1]} if found else _NONE
+    nominals = [table.nominal(moment_ms) for moment_ms in found]
+    bounds = {"skip_from_ms": min(nominals), "skip_until_ms": max(nominals)} if found else _NONE
     if all(getattr(job, name) == value for name, value in bounds.items()):
         return job
     return job.model_copy(update={**bounds, "revision": job.revision + 1, "updated_ms": now_ms})

@@ -1,26 +1,50 @@
 """Timers made from jobs and runs. Pure."""
 
-from chalicelib.domain.occurrences import Timetable, timetable
+from chalicelib.domain.occurrences import Timetable, timetable, timetables
 from chalicelib.domain.run import Run
+from chalicelib.domain.schedule import CronSchedule
+from chalicelib.domain.zones import zone
+from chalicelib.engine.calendars import NO_CALENDARS, Calendars, calendar_names, days_of, effective
 from chalicelib.engine.due_job import Scheduled
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.timers import JobTimer, RunTimer
 
 
 def timetable_of(job: Scheduled) -> Timetable:
-    return timetable(job.schedule, job_id=job.id, created_ms=job.created_ms)
+    """The job's occurrences by their nominal times, also those that a calendar skips or moves."""
+    return timetable(job.schedule, job_id=job.id, created_ms=job.created_ms, exclude=job.exclude)
 
 
-def timer_at(job: Scheduled, nominal_ms: int, not_before_ms: int = 0) -> JobTimer:
-    """The job's timer for the occurrence at `nominal_ms`, parked until `not_before_ms` if that is later."""
+def agenda_of(job: Scheduled, calendars: Calendars) -> Timetable:
+    """The moments at which the job's occurrences run, as its calendars have it."""
+    if not calendar_names(job):
+        return timetable_of(job)
+    from chalicelib.domain.agenda import Agenda, LocalDays, stream
+
+    tables = timetables(job.schedule, job_id=job.id, created_ms=job.created_ms, exclude=job.exclude)
+    streams = []
+    for (schedule, use), times in zip(effective(job), tables, strict=True):
+        if use is None:
+            streams.append(stream(times, None, "skip"))
+            continue
+        days = days_of(calendars, job.tenant, use.name)
+        own_zone = schedule.timezone if isinstance(schedule, CronSchedule) else "UTC"
+        streams.append(stream(times, LocalDays(days, zone(days.timezone or own_zone)), use.on_excluded))
+    return Agenda(job.id, streams)
+
+
+def timer_at(
+    job: Scheduled, nominal_ms: int, not_before_ms: int = 0, since_ms: int | None = None
+) -> JobTimer:
+    """The job's timer for what comes at `nominal_ms` or later, parked until `not_before_ms` if that is later."""
     parked_ms = not_before_ms if not_before_ms > nominal_ms else 0
-    return JobTimer(job.shard, job.tenant, job.id, job.schedule_revision, nominal_ms, parked_ms)
+    return JobTimer(job.shard, job.tenant, job.id, job.schedule_revision, nominal_ms, parked_ms, since_ms)
 
 
-def first_timer(job: Scheduled, after_ms: int) -> JobTimer | None:
-    """The timer of the first occurrence strictly after `after_ms`, None if there is none."""
-    nominal_ms = timetable_of(job).next_after(after_ms)
-    return None if nominal_ms is None else timer_at(job, nominal_ms)
+def first_timer(job: Scheduled, after_ms: int, calendars: Calendars = NO_CALENDARS) -> JobTimer | None:
+    """The timer of what comes first strictly after `after_ms`, None if there is nothing."""
+    place_ms = agenda_of(job, calendars).place(after_ms).place_ms
+    return None if place_ms is None else timer_at(job, place_ms)
 
 
 def message_of(run: Run, *, due_ms: int, attempt: int) -> RunMessage:

@@ -3,8 +3,9 @@
 Each step may be repeated without harm, and the old timers go last: a crash anywhere rings again, and loses nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.due_job import DueJob, decode_due_job
 from chalicelib.engine.journal import encode_page
@@ -45,21 +46,24 @@ def job_of(timer: DispatchedTimer) -> Key:
 def _plans(engine: Engine, timers: Sequence[DispatchedTimer], now_ms: int) -> list[Plan]:
     items = engine.db.catalog.get_many({job_of(timer) for timer in timers})
     until_ms = now_ms + engine.settings.horizon_ms
-    plans = []
-    for timer in timers:
+    jobs = _jobs(engine, items)
+    calendars = read_calendars(engine, jobs.values())
+    return [
+        plan_timer(timer, jobs.get(job_of(timer)), now_ms=now_ms, until_ms=until_ms, calendars=calendars)
+        for timer in timers
+        if job_of(timer) in jobs or job_of(timer) not in items
+    ]
+
+
+def _jobs(engine: Engine, items: Mapping[Key, Item]) -> dict[Key, DueJob]:
+    """The jobs that can be read. The timers of the others stay."""
+    jobs = {}
+    for key, item in items.items():
         try:
-            job = _decode(items.get(job_of(timer)))
+            jobs[key] = decode_due_job(item)
         except ValueError as error:
-            engine.telemetry.warning(
-                "A job cannot be read; its timer stays.", key=job_of(timer), error=str(error)
-            )
-            continue
-        plans.append(plan_timer(timer, job, now_ms=now_ms, until_ms=until_ms))
-    return plans
-
-
-def _decode(item: Item | None) -> DueJob | None:
-    return None if item is None else decode_due_job(item)
+            engine.telemetry.warning("A job cannot be read; its timer stays.", key=key, error=str(error))
+    return jobs
 
 
 def _advance(engine: Engine, plans: Iterable[Plan]) -> None:

@@ -3,10 +3,15 @@
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from pydantic import ConfigDict, TypeAdapter
+
+from chalicelib.domain.calendar_use import CalendarUse
+from chalicelib.domain.exclusions import Exclusion
 from chalicelib.domain.job import JobStatus, Misfire
-from chalicelib.domain.schedule import SCHEDULE, Schedule
+from chalicelib.domain.schedule import Schedule
+from chalicelib.domain.schedules import SCHEDULES
 from chalicelib.ports.table import Item
 
 
@@ -22,7 +27,11 @@ class Scheduled(Protocol):
     @property
     def schedule_revision(self) -> int: ...
     @property
-    def schedule(self) -> Schedule: ...
+    def schedule(self) -> Schedule | tuple[Schedule, ...]: ...
+    @property
+    def exclude(self) -> tuple[Exclusion, ...]: ...
+    @property
+    def calendar(self) -> CalendarUse | None: ...
     @property
     def created_ms(self) -> int: ...
 
@@ -36,7 +45,7 @@ class DueJob:
     shard: int
     status: JobStatus
     schedule_revision: int
-    schedule: Schedule
+    schedule: Schedule | tuple[Schedule, ...]
     created_ms: int
     timeout_seconds: float
     precision: Literal["exact", "relaxed"]
@@ -45,6 +54,8 @@ class DueJob:
     paused_until_ms: int | None = None
     skip_from_ms: int | None = None
     skip_until_ms: int | None = None
+    exclude: tuple[Exclusion, ...] = ()
+    calendar: CalendarUse | None = None
 
 
 def decode_due_job(item: Item) -> DueJob:
@@ -66,14 +77,30 @@ def decode_due_job(item: Item) -> DueJob:
             doc.get("paused_until_ms"),
             doc.get("skip_from_ms"),
             doc.get("skip_until_ms"),
+            _exclude(json.dumps(doc["exclude"])) if doc.get("exclude") else (),
+            _calendar(doc.get("calendar")),
         )
     except KeyError as error:
         raise ValueError(f"the record has no {error}") from error
 
 
+_EXCLUDE: TypeAdapter[tuple[Exclusion, ...]] = TypeAdapter(
+    tuple[Exclusion, ...], config=ConfigDict(defer_build=True)
+)
+
+
 @lru_cache(maxsize=4096)
-def _schedule(text: str) -> Schedule:
-    return SCHEDULE.validate_json(text)
+def _schedule(text: str) -> Schedule | tuple[Schedule, ...]:
+    return SCHEDULES.validate_json(text)
+
+
+@lru_cache(maxsize=1024)
+def _exclude(text: str) -> tuple[Exclusion, ...]:
+    return _EXCLUDE.validate_json(text)
+
+
+def _calendar(value: Any) -> CalendarUse | None:
+    return None if value is None else CalendarUse.model_validate(value)
 
 
 @lru_cache(maxsize=256)

@@ -40,20 +40,20 @@ def left_out(
     """What lies from `first_ms` to `last_ms` and will not run: what the owner left out, and all before what is kept."""
     runs_from_ms = kept[0] if kept else last_ms + 1
     ranges = []
-    for start_ms, end_ms, reason in _stretches(job, first_ms, last_ms, runs_from_ms):
-        found_ms = table.next_after(start_ms - 1)
-        if reason is None or found_ms is None or found_ms >= end_ms:
+    for start_ms, end_ms, reason in _stretches(job, table.jitter_ms, first_ms, last_ms, runs_from_ms):
+        if reason is None:
             continue
-        [final_ms] = table.latest(start_ms - 1, end_ms - 1)
-        ranges.append(SkippedRange(job.tenant, job.id, job.schedule_revision, found_ms, final_ms, reason))
+        ranges += [
+            SkippedRange(job.tenant, job.id, job.schedule_revision, found_ms, final_ms, reason)
+            for found_ms, final_ms in table.runs(start_ms, end_ms)
+        ]
     return tuple(ranges)
 
 
 def _stretches(
-    job: DueJob, first_ms: int, last_ms: int, runs_from_ms: int
+    job: DueJob, jitter_ms: int, first_ms: int, last_ms: int, runs_from_ms: int
 ) -> list[tuple[int, int, SkipReason | None]]:
     """The time from the first to the last moment, cut where the reason changes. None: what lies there runs."""
-    jitter_ms = job.schedule.jitter_seconds * 1000
 
     def reason_at(at_ms: int) -> SkipReason | None:
         if is_unwanted(job, at_ms):

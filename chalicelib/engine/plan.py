@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.pause import falls_into_pause
-from chalicelib.engine.arm import timer_at, timetable_of
+from chalicelib.engine.arm import agenda_of, timer_at, timetable_of
+from chalicelib.engine.calendars import NO_CALENDARS, Calendars
 from chalicelib.engine.core import Lane, lane_of
 from chalicelib.engine.due_job import DueJob
 from chalicelib.engine.message import RunMessage
@@ -35,7 +36,14 @@ class Plan:
     following: tuple[DispatchedTimer, ...] = ()
 
 
-def plan_timer(timer: DispatchedTimer, job: DueJob | None, *, now_ms: int, until_ms: int) -> Plan:
+def plan_timer(
+    timer: DispatchedTimer,
+    job: DueJob | None,
+    *,
+    now_ms: int,
+    until_ms: int,
+    calendars: Calendars = NO_CALENDARS,
+) -> Plan:
     """Everything of this timer before `until_ms`. A job's timer without its job and revision only dies.
 
     That of a paused job dies too, unless its pause has an end: then this looks ahead to that moment, and judges what
@@ -50,28 +58,52 @@ def plan_timer(timer: DispatchedTimer, job: DueJob | None, *, now_ms: int, until
     if wakes_ms is None:
         return Plan(timer)
     if wakes_ms >= until_ms:
-        return Plan(timer, following=(timer_at(job, timer.nominal_ms, wakes_ms),))
-    table = timetable_of(job)
-    late, skipped, upcoming = _missed(timer, job, table, max(now_ms, wakes_ms))
-    chosen = list(late)
-    while upcoming is not None and upcoming < until_ms and len(chosen) < MAX_RINGS_PER_TIMER:
-        chosen.append(upcoming)
-        upcoming = table.next_after(upcoming)
-    following: list[DispatchedTimer] = [] if upcoming is None else [timer_at(job, upcoming)]
+        return Plan(timer, following=(timer_at(job, timer.nominal_ms, wakes_ms, timer.since_ms),))
+    table = agenda_of(job, calendars)
+    late, skipped, floor_ms = _missed(timer, job, table, max(now_ms, wakes_ms))
+    chosen, step = list(late), table.seek(floor_ms - 1)
+    while step.at_ms is not None and step.at_ms < until_ms and len(chosen) < MAX_RINGS_PER_TIMER:
+        chosen.append(step.at_ms)
+        step = table.seek(step.at_ms)
+    end_ms = until_ms if step.place_ms is None else min(until_ms, step.place_ms)
+    following: list[DispatchedTimer]
+    by_calendar, following = _skipped_by_calendar(timer, job, table, end_ms)
     rings = []
-    for nominal_ms in chosen:
-        message = _message(job, nominal_ms, _due(job, table, nominal_ms))
+    for moment_ms in chosen:
+        message = _message(job, table.nominal(moment_ms), _due(job, table, moment_ms))
         if message.due_ms < until_ms:
             rings.append(Ring(lane_of(job), message, job.precision == "exact"))
         else:
             following.append(RunTimer(job.shard, message))
-    return Plan(timer, tuple(rings), skipped, tuple(following))
+    return Plan(timer, tuple(rings), (*skipped, *by_calendar), tuple(following))
 
 
-def _due(job: DueJob, table: Timetable, nominal_ms: int) -> int:
-    """When the occurrence is to start: one that a pause held back not before its end."""
-    due_ms = table.due(nominal_ms)
-    if job.paused_until_ms and falls_into_pause(job, nominal_ms, job.schedule.jitter_seconds * 1000):
+def _skipped_by_calendar(
+    timer: JobTimer, job: DueJob, table: Timetable, end_ms: int
+) -> tuple[list[SkippedRange], list[DispatchedTimer]]:
+    """What a calendar skips before `end_ms`, as ranges that go on where the last plan's ended; and the next timer."""
+    spans = table.skips(timer.nominal_ms, end_ms)
+    if spans and timer.since_ms is not None:
+        spans[0] = timer.since_ms, spans[0][1]
+    skipped = [
+        SkippedRange(job.tenant, job.id, job.schedule_revision, first_ms, last_ms, "calendar")
+        for first_ms, last_ms in spans
+    ]
+    place_ms = table.place(end_ms - 1).place_ms
+    if place_ms is None:
+        return skipped, []
+    goes_on = (
+        spans
+        and timetable_of(job).next_after(spans[-1][1]) == place_ms
+        and table.skips(place_ms, place_ms + 1)
+    )
+    return skipped, [timer_at(job, place_ms, since_ms=spans[-1][0] if goes_on else None)]
+
+
+def _due(job: DueJob, table: Timetable, moment_ms: int) -> int:
+    """When what runs at a moment is to start: what a pause held back not before its end."""
+    due_ms = table.due(moment_ms)
+    if job.paused_until_ms and falls_into_pause(job, moment_ms, table.jitter_ms):
         return max(due_ms, job.paused_until_ms)
     return due_ms
 
@@ -84,17 +116,17 @@ def _message(job: DueJob, nominal_ms: int, due_ms: int) -> RunMessage:
 
 def _missed(
     timer: JobTimer, job: DueJob, table: Timetable, now_ms: int
-) -> tuple[list[int], tuple[SkippedRange, ...], int | None]:
-    """The missed occurrences that still run, the ranges that do not, and the first that is not missed.
+) -> tuple[list[int], tuple[SkippedRange, ...], int]:
+    """The missed moments at which something still runs, the ranges that do not run, and where the present begins.
 
     Missed is what lies more than the grace, and the whole of the job's jitter, in the past.
     """
     misfire, first_ms = job.misfire, timer.nominal_ms
-    missed_until = now_ms - (misfire.grace_seconds + job.schedule.jitter_seconds) * 1000 - 1
+    missed_until = now_ms - misfire.grace_seconds * 1000 - table.jitter_ms - 1
     if first_ms > missed_until:
         return [], (), first_ms
     window_start = max(first_ms - 1, now_ms - misfire.window_seconds * 1000)
     wanted = {"fire_once": 1, "fire_all": misfire.limit, "skip": 0}[misfire.policy]
     kept = made_up(job, table, window_start, missed_until, wanted)
     skipped = left_out(job, table, first_ms, missed_until, kept)
-    return kept, skipped, table.next_after(missed_until)
+    return kept, skipped, missed_until + 1

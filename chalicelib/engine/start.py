@@ -115,8 +115,11 @@ def _unwanted(job: Job | None, message: RunMessage, due_ms: int, now_ms: int) ->
 
 
 def _is_revived(existing: Run, message: RunMessage) -> bool:
-    """A skip of an earlier revision gives way when a later one has the same occurrence, unless it was done again."""
-    if existing.redriven_as is not None:
+    """A skip of an earlier revision gives way when a later one has the same occurrence, unless it was done again.
+
+    Only one that lay in the revision or in a pause: what did not find a place (overlap, ...) has had its moment.
+    """
+    if existing.redriven_as is not None or existing.skip_reason not in ("superseded", "paused"):
         return False
     return existing.status is RunStatus.SKIPPED and existing.schedule_revision < message.schedule_revision
 

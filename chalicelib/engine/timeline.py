@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import timetable_of
+from chalicelib.engine.arm import agenda_of, timetable_of
+from chalicelib.engine.calendars import NO_CALENDARS, Calendars
 from chalicelib.engine.due_job import DueJob, decode_due_job
 from chalicelib.engine.revisions import DELETED, Revision
 from chalicelib.engine.sentences import ENDED, WHY_SKIPPED
@@ -40,12 +41,16 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A nominal time and the revision that had it. Not `theoretical`: dispatched, and then its revision ended first."""
+    """A nominal time and the revision that had it. Not `theoretical`: dispatched, and then its revision ended first.
+
+    `excluded`: its calendar, as it is now, skips it.
+    """
 
     nominal_ms: int
     due_ms: int
     segment: Segment
     theoretical: bool = True
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,14 @@ def segments_of(revisions: Sequence[Revision]) -> list[Segment]:
 
 
 def occurrences(
-    segments: Sequence[Segment], start_ms: int, end_ms: int, *, echo_ms: int
+    segments: Sequence[Segment],
+    start_ms: int,
+    end_ms: int,
+    *,
+    echo_ms: int,
+    calendars: Calendars = NO_CALENDARS,
 ) -> Iterator[Occurrence]:
-    """What the revisions had in [start, end), ascending, each moment once.
+    """What the revisions had in [start, end), ascending, each moment once; due as their calendars have it now.
 
     `echo_ms`: how far ahead of its time an occurrence may have been dispatched. So long after the end of a revision
     its records can still appear.
@@ -76,7 +86,7 @@ def occurrences(
     streams = []
     for segment in segments:
         if segment.job is not None:
-            streams.append(_held(segment, segment.job, start_ms, end_ms))
+            streams.append(_held(segment, segment.job, start_ms, end_ms, calendars))
             streams.append(_echo(segment, segment.job, start_ms, end_ms, echo_ms))
     latest = None
     for each in merge(*streams, key=lambda each: (each.nominal_ms, not each.theoretical)):
@@ -137,12 +147,17 @@ def _job_of(revision: Revision) -> DueJob | None:
         return None
 
 
-def _held(segment: Segment, job: DueJob, start_ms: int, end_ms: int) -> Iterator[Occurrence]:
-    table = timetable_of(job)
+def _held(
+    segment: Segment, job: DueJob, start_ms: int, end_ms: int, calendars: Calendars
+) -> Iterator[Occurrence]:
+    table, agenda = timetable_of(job), agenda_of(job, calendars)
     low = max(start_ms, segment.after_ms + 1)
     high = end_ms if segment.until_ms is None else min(end_ms, segment.until_ms + 1)
     for nominal_ms in table.between(low, high):
-        yield Occurrence(nominal_ms, table.due(nominal_ms), segment)
+        due_ms = agenda.lands(nominal_ms)
+        yield Occurrence(
+            nominal_ms, nominal_ms if due_ms is None else due_ms, segment, excluded=due_ms is None
+        )
 
 
 def _echo(segment: Segment, job: DueJob, start_ms: int, end_ms: int, echo_ms: int) -> Iterator[Occurrence]:
@@ -176,13 +191,11 @@ def _without_record(each: Occurrence, later: Sequence[Segment], now_ms: int, kep
             return Entry(each, "upcoming", _PAUSED_AHEAD, "paused")
         return _expired(each, kept_from_ms) or _in_a_pause(each, later, now_ms)
     end = next((other for other in later if _ends(other, segment)), None)
-    if end is None and each.due_ms > now_ms:
-        return Entry(each, "upcoming", "It is still to come.")
+    if end is None:
+        return _in_force(each, now_ms, kept_from_ms)
     expired = _expired(each, kept_from_ms)
     if expired:
         return expired
-    if end is None:
-        return Entry(each, "pending", _ON_ITS_WAY)
     if end.status == "paused":
         return Entry(
             each,
@@ -193,6 +206,20 @@ def _without_record(each: Occurrence, later: Sequence[Segment], now_ms: int, kep
     what = "deleted" if end.status == DELETED else "changed"
     why = f"The job was {what} at {rfc3339(end.after_ms)}, before it could start."
     return Entry(each, "skipped", why, "superseded")
+
+
+def _in_force(each: Occurrence, now_ms: int, kept_from_ms: int) -> Entry:
+    """Nothing has come between."""
+    if each.due_ms > now_ms:
+        if each.excluded:
+            return Entry(each, "upcoming", _EXCLUDED_AHEAD, "calendar")
+        return Entry(each, "upcoming", "It is still to come.")
+    expired = _expired(each, kept_from_ms)
+    if expired:
+        return expired
+    if each.excluded:
+        return Entry(each, "skipped", WHY_SKIPPED["calendar"], "calendar")
+    return Entry(each, "pending", _ON_ITS_WAY)
 
 
 def _ends(other: Segment, segment: Segment) -> bool:
@@ -219,6 +246,7 @@ def _in_a_pause(each: Occurrence, later: Sequence[Segment], now_ms: int) -> Entr
     return Entry(each, "skipped", _PAUSED, "paused")
 
 
+_EXCLUDED_AHEAD = "It is to come, but its calendar has it skipped."
 _PAUSED = "The job was paused at this time."
 _PAUSED_AHEAD = "It is to come, but the job is paused: it starts only if the job is resumed."
 _RESUMED = "It fell into a pause. The job was resumed just now; its misfire rule is about to decide."

@@ -14,9 +14,10 @@ _DUE_DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class JobTimer:
-    """The next occurrence of a job to dispatch. Jitter plays no part: it only delays the ring.
+    """What comes of a job at `nominal_ms` or later. Jitter plays no part: it only delays the ring.
 
-    While the job is paused until a moment, its timer is parked until then: `not_before_ms`.
+    While the job is paused until a moment, its timer is parked until then: `not_before_ms`. `since_ms`: the nominal
+    time from which on a calendar has skipped every occurrence; they are recorded as one range.
     """
 
     shard: int
@@ -25,6 +26,7 @@ class JobTimer:
     schedule_revision: int
     nominal_ms: int
     not_before_ms: int = 0
+    since_ms: int | None = None
 
     @property
     def due_ms(self) -> int:
@@ -78,11 +80,17 @@ def timer_key(timer: Timer) -> Key:
 
 def encode_timer(timer: Timer) -> Item:
     pk, sk = timer_key(timer)
-    if isinstance(timer, JobTimer) and timer.due_ms != timer.nominal_ms:
-        return {"pk": pk, "sk": sk, "nominal_ms": timer.nominal_ms}
-    if not isinstance(timer, RunTimer):
+    if isinstance(timer, JobTimer):
+        return {"pk": pk, "sk": sk, **_attributes(timer)}
+    if isinstance(timer, BackfillTimer):
         return {"pk": pk, "sk": sk}
     return {"pk": pk, "sk": sk, "message": timer.message.encode()}
+
+
+def _attributes(timer: JobTimer) -> Item:
+    """What the key does not say."""
+    parked: Item = {"nominal_ms": timer.nominal_ms} if timer.due_ms != timer.nominal_ms else {}
+    return parked if timer.since_ms is None else {**parked, "since_ms": timer.since_ms}
 
 
 def decode_timer(item: Item) -> Timer:
@@ -93,5 +101,13 @@ def decode_timer(item: Item) -> Timer:
     due, tenant, identifier, revision = str(item["sk"]).split("#")
     if identifier.startswith("backfill_"):
         return BackfillTimer(shard, tenant, identifier, int(due))
-    nominal_ms, parked_ms = int(item.get("nominal_ms", due)), int(due) if "nominal_ms" in item else 0
-    return JobTimer(shard, tenant, identifier, int(revision), nominal_ms, parked_ms)
+    parked = "nominal_ms" in item
+    return JobTimer(
+        shard,
+        tenant,
+        identifier,
+        int(revision),
+        int(item.get("nominal_ms", due)),
+        int(due) if parked else 0,
+        int(item["since_ms"]) if "since_ms" in item else None,
+    )

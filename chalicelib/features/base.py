@@ -64,17 +64,18 @@ class Response:
 
 
 Handler = Callable[[Engine, Request], Response]
-Parse = Callable[[dict[str, Any]], Any]
-"""The decoded body to what the handler wants. Invalid if its values do not do."""
+Parse = Callable[[Any], Any]
+"""The decoded body (a JSON object, or text) to what the handler wants. Invalid if its values do not do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """What a route accepts. `model` documents it, and checks it unless there is a `parse`."""
+    """What a route accepts. `model` documents it, and checks it unless there is a `parse`. `text`: it is no JSON."""
 
     model: type[BaseModel] | None = None
     parse: Parse | None = None
     required: bool = True
+    text: bool = False
     media_types: tuple[str, ...] = (JSON,)
     description: str = ""
     examples: Mapping[str, Any] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import binascii
 import hashlib
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from chalicelib.domain.ids import is_id
 MAX_SCANNED = 1_000
 """A page of a filtered list reads at most about this many records; it may come back short, with a cursor."""
 _FORMAT = 1
+_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 T = TypeVar("T")
 Fetch = Callable[[str | None, int], tuple[list[tuple[str, T | None]], bool]]
@@ -47,7 +49,10 @@ class Page(BaseModel):
 
 
 class List:
-    """One list of one tenant under one set of filters: what its cursors are bound to. `prefix` is that of its ids."""
+    """One list of one tenant under one set of filters: what its cursors are bound to.
+
+    `prefix` is that of its ids; empty where things go by their names.
+    """
 
     def __init__(self, tenant: str, kind: str, prefix: str, query: PageQuery) -> None:
         self._prefix = prefix
@@ -69,7 +74,8 @@ class List:
             last_id = str(json.loads(payload)[2])
         except (ValueError, LookupError, TypeError, RecursionError, binascii.Error):
             raise _bad_cursor() from None
-        if not is_id(last_id, self._prefix) or self.cursor(last_id) != cursor:
+        is_possible = is_id(last_id, self._prefix) if self._prefix else _NAME.fullmatch(last_id)
+        if not is_possible or self.cursor(last_id) != cursor:
             raise _bad_cursor()
         return last_id
 

@@ -81,6 +81,11 @@ def _words(kind: str, message: str, context: dict[str, Any]) -> tuple[str, str]:
         return "unknown_value", f"This must be one of {context['expected_tags']}."
     if kind in ("value_error", "assertion_error"):
         return "invalid", _sentence(message.partition(", ")[2])
+    if kind in ("too_long", "too_short"):
+        bound = (
+            f"at most {context['max_length']}" if kind == "too_long" else f"at least {context['min_length']}"
+        )
+        return kind, f"This must have {bound} items; it has {context['actual_length']}."
     if kind in ("literal_error", "enum"):
         kind = "unknown_value"
     return kind, _sentence(message.replace("Input should be", "This must be"))

@@ -29,8 +29,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     differently: NaN, integers over 64 bits, numbers beyond a double, a name twice in an object, lone surrogates, depth
     over 64.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY_BYTES} are accepted.")
+    _check_size(body)
     try:
         text = body.decode("utf-8")
         value = json.loads(
@@ -56,6 +55,20 @@ def decode_object(body: bytes) -> dict[str, Any]:
     if is_deeper_than(value, MAX_DEPTH):
         raise Malformed(_TOO_DEEP)
     return value
+
+
+def decode_text(body: bytes) -> str:
+    """The text in the body. PayloadTooLarge over 256 KiB, Malformed if it is not UTF-8."""
+    _check_size(body)
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Malformed("The body is not UTF-8.") from None
+
+
+def _check_size(body: bytes) -> None:
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY_BYTES} are accepted.")
 
 
 _TOO_DEEP = f"The body is nested over {MAX_DEPTH} levels deep."

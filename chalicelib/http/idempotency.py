@@ -21,9 +21,7 @@ def checked_key(value: str | None) -> str | None:
     return value
 
 
-def idempotency_key(
-    operation: str, path: Mapping[str, str], payload: dict[str, Any] | None, key: str
-) -> IdempotencyKey:
+def idempotency_key(operation: str, path: Mapping[str, str], payload: Any, key: str) -> IdempotencyKey:
     """The key with a fingerprint of the request: the order of names and white space play no part in it."""
     asked = json.dumps([operation, dict(path), payload or {}], sort_keys=True, separators=(",", ":"))
     fingerprint = blake2b(asked.encode(), digest_size=16).hexdigest()

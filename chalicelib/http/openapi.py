@@ -167,7 +167,7 @@ def _idempotency_parameter(route: Route) -> dict[str, Any]:
 
 
 def _request_body(body: Body, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-    schema = refs[body.model, "validation"] if body.model else {"type": "object"}
+    schema = refs[body.model, "validation"] if body.model else {"type": "string" if body.text else "object"}
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content = {"schema": schema, **({"examples": examples} if examples else {})}
     return {

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowe
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Principal, Request, Response, Route
 from chalicelib.features.validation import checked, refusal
-from chalicelib.http.body import check_media_type, decode_object
+from chalicelib.http.body import check_media_type, decode_object, decode_text
 from chalicelib.http.idempotency import checked_key, idempotency_key
 from chalicelib.http.principal import authenticate
 from chalicelib.http.problems import problem_of, unexpected
@@ -126,14 +126,14 @@ def _query(route: Route, query: Mapping[str, list[str]]) -> Any:
     return checked(route.query, {name: values[-1] for name, values in query.items() if values}, "/query")
 
 
-def _decoded(accepted: Body, incoming: Incoming) -> dict[str, Any] | None:
+def _decoded(accepted: Body, incoming: Incoming) -> Any:
     if not incoming.body and not accepted.required:
         return None
     check_media_type(incoming.headers.get("content-type"), accepted.media_types)
-    return decode_object(incoming.body)
+    return decode_text(incoming.body) if accepted.text else decode_object(incoming.body)
 
 
-def _parsed(accepted: Body, value: dict[str, Any]) -> Any:
+def _parsed(accepted: Body, value: Any) -> Any:
     if accepted.parse:
         return accepted.parse(value)
     return value if accepted.model is None else checked(accepted.model, value)

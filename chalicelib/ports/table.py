@@ -90,6 +90,14 @@ class Delete:
     when: Condition | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Change nothing: a transaction's other writes need this to be true."""
+
+    key: Key
+    when: Condition
+
+
 Write = Put | Update | Delete
 
 
@@ -182,6 +190,9 @@ class Database(Protocol):
     @property
     def audit(self) -> Table: ...
 
-    def transact(self, *writes: tuple[TableName, Write]) -> None:
-        """All of the writes or none (at most 100). ConditionFailed, with the item of the first that is refused."""
+    def transact(self, *writes: tuple[TableName, Write | Check]) -> None:
+        """All of the writes or none (at most 100), if all checks hold too.
+
+        ConditionFailed, with the item of the first that is refused.
+        """
         ...

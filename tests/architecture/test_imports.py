@@ -49,6 +49,7 @@ FOREIGN = {
     "requests": {"executors"},
     "urllib3": {"executors"},
     "croniter": {"domain"},
+    "icalendar": {"features"},
     "chalice": {"http", "entrypoints"},
     "aws_lambda_powertools": {"aws"},
 }

@@ -351,7 +351,7 @@ def test_the_examples_in_the_document_are_accepted(api: ApiClient) -> None:
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 for example in content.get("examples", {}).values():
                     media_type = next(iter(operation["requestBody"]["content"]))
-                    url = path.replace("{job_id}", job_id)
+                    url = path.replace("{job_id}", job_id).replace("{name}", "holidays")
                     answer = api(method.upper(), url, example["value"], media_type=media_type)
                     assert answer.status < 300, (path, answer.text)
 

@@ -119,3 +119,22 @@ def test_a_cursor_of_another_window_is_refused(api: ApiClient) -> None:
 @pytest.mark.parametrize("job", [UNKNOWN, "nonsense", "run_" + "0" * 26])
 def test_an_unknown_job_has_no_timeline(api: ApiClient, job: str) -> None:
     assert api.get(f"/jobs/{job}/timeline").status == 404
+
+
+def test_a_calendar_shows_in_the_timeline_before_it_decides(api: ApiClient, clock: FakeClock) -> None:
+    api.post("/calendars", {"name": "week", "excluded": {"weekdays": ["SAT", "SUN"]}})
+    fields = {"type": "dummy", "config": {}, "schedule": "0 9 * * SAT,SUN"}
+    window = "from=2027-01-16T00:00:00Z&to=2027-01-18T00:00:00Z"
+    skipping = api.create(**fields, calendar="week")["id"]
+    moving = api.create(**fields, calendar={"name": "week", "on_excluded": "next_allowed_day"})["id"]
+
+    def told(job_id: str) -> list[tuple[str, str, str | None]]:
+        items = api.get(f"/jobs/{job_id}/timeline?{window}").json["items"]
+        return [(item["outcome"], item["scheduled_at"][5:16], item["reason"]) for item in items]
+
+    excluded = ("upcoming", "01-16T09:00", "calendar"), ("upcoming", "01-17T09:00", "calendar")
+    assert told(skipping) == list(excluded)
+    assert told(moving) == [excluded[0], ("upcoming", "01-18T09:00", None)], "the later one takes the moment"
+    clock.ms += 2 * 86_400_000
+    assert [each[0] for each in told(skipping)] == ["skipped", "skipped"]
+    assert [each[0] for each in told(moving)] == ["skipped", "upcoming"], "it is not late: it was moved"

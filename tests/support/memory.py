@@ -12,6 +12,7 @@ from chalicelib.ports.table import (
     AllOf,
     AnyOf,
     Below,
+    Check,
     Condition,
     ConditionFailed,
     Delete,
@@ -123,7 +124,7 @@ class MemoryTable:
         for key in keys:
             self.write(Delete(key))
 
-    def check(self, write: Write) -> None:
+    def check(self, write: Write | Check) -> None:
         existing = self.items.get(key_of(write))
         if not holds(write.when, existing):
             raise ConditionFailed(copy.copy(existing))
@@ -146,7 +147,7 @@ class MemoryTable:
         return copy.copy(self.items[key])
 
 
-def key_of(write: Write) -> Key:
+def key_of(write: Write | Check) -> Key:
     if isinstance(write, Put):
         return str(write.item["pk"]), str(write.item["sk"])
     return write.key
@@ -163,12 +164,13 @@ class MemoryDatabase:
         self.catalog, self.timers, self.runs, self.audit = (MemoryTable() for _ in range(4))
         self._lock = threading.RLock()
 
-    def transact(self, *writes: tuple[TableName, Write]) -> None:
+    def transact(self, *writes: tuple[TableName, Write | Check]) -> None:
         with self._lock:
             for name, write in writes:
                 getattr(self, name).check(write)
             for name, write in writes:
-                getattr(self, name).apply(write)
+                if not isinstance(write, Check):
+                    getattr(self, name).apply(write)
 
 
 class FakeClock:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chalicelib.domain import pause
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
+from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import JSON, MERGE_PATCH, Answer, Body, NoFields, Request, Response, Route
 from chalicelib.features.conditional import etag
@@ -59,8 +60,8 @@ def list_jobs(engine: Engine, request: Request) -> Response:
         limit=query.limit,
         after=pages.after(query.cursor),
     )
-    now_ms = engine.clock.now_ms()
-    items = [job_view(job, now_ms) for job in jobs]
+    now_ms, calendars = engine.clock.now_ms(), read_calendars(engine, jobs)
+    items = [job_view(job, now_ms, calendars) for job in jobs]
     return Response(JobPage.model_construct(items=items, next_cursor=pages.cursor(last)))
 
 
@@ -101,8 +102,13 @@ def resume_job(engine: Engine, request: Request) -> Response:
 
 def skip_occurrences(engine: Engine, request: Request) -> Response:
     body: SkipBody = request.body
-    job = _changed(engine, request, lambda job, now_ms: changes.skipping(job, body.count, now_ms))
-    return Response(skip_list(job, engine.clock.now_ms()), headers={"ETag": etag(job.revision)})
+
+    def change(job: Job, now_ms: int) -> Job:
+        return changes.skipping(job, body.count, now_ms, read_calendars(engine, [job]))
+
+    job = _changed(engine, request, change)
+    view = skip_list(job, engine.clock.now_ms(), read_calendars(engine, [job]))
+    return Response(view, headers={"ETag": etag(job.revision)})
 
 
 def trigger_job(engine: Engine, request: Request) -> Response:
@@ -112,7 +118,8 @@ def trigger_job(engine: Engine, request: Request) -> Response:
 
 def list_upcoming(engine: Engine, request: Request) -> Response:
     job = service.read(engine, request.tenant, request.path["job_id"])
-    return Response(upcoming(job, engine.clock.now_ms(), request.query.count))
+    found = upcoming(job, engine.clock.now_ms(), request.query.count, read_calendars(engine, [job]))
+    return Response(found)
 
 
 def _changed(engine: Engine, request: Request, change: service.Change) -> Job:
@@ -121,11 +128,12 @@ def _changed(engine: Engine, request: Request, change: service.Change) -> Job:
 
 
 def _shown(engine: Engine, job: Job) -> Response:
-    return Response(job_view(job, engine.clock.now_ms()), headers={"ETag": etag(job.revision)})
+    view = job_view(job, engine.clock.now_ms(), read_calendars(engine, [job]))
+    return Response(view, headers={"ETag": etag(job.revision)})
 
 
 def _saved(engine: Engine, job: Job, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    view = saved_job(job, engine.clock.now_ms())
+    view = saved_job(job, engine.clock.now_ms(), read_calendars(engine, [job]))
     return Response(view, status, {"ETag": etag(job.revision), **(headers or {})})
 
 
@@ -136,15 +144,36 @@ _HTTP_JOB = {
     "schedule": {"kind": "cron", "expression": "0 30 2 * * *", "timezone": "Europe/Berlin"},
 }
 _SHORT_JOB = {"schedule": "31 10-15 1 * * MON-FRI", "api": "https://example.com/hook", "type": SHORT_TYPE}
+_SEVERAL = {
+    "name": "closing",
+    "type": "http",
+    "config": {"url": "https://example.com/closing"},
+    "schedule": [
+        {
+            "kind": "cron",
+            "expression": "0 9 * * MON-FRI",
+            "timezone": "Europe/Berlin",
+            "calendar": "holidays",
+        },
+        {
+            "kind": "cron",
+            "expression": "0 17 L * *",
+            "timezone": "Europe/Berlin",
+            "calendar": {"name": "holidays", "on_excluded": "previous_allowed_day"},
+        },
+    ],
+    "exclude": [{"kind": "range", "from": "2027-08-01T00:00:00Z", "until": "2027-08-15T00:00:00Z"}],
+}
 _DEFINITION = Body(
     model=JobDefinition,
     parse=definition_of,
     description=f"Or as in the earlier system: `schedule`, `api` and the type {SHORT_TYPE}, a POST to that URL.",
-    examples={"http": _HTTP_JOB, "short": _SHORT_JOB},
+    examples={"http": _HTTP_JOB, "short": _SHORT_JOB, "several": _SEVERAL},
 )
 _PATCH = Body(
     media_types=(MERGE_PATCH, JSON),
-    description="A merge patch (RFC 7396). A schedule of another kind, or the config of another type, starts afresh.",
+    description="A merge patch (RFC 7396). A schedule of another kind, or the config of another type, "
+    "starts afresh; a list of schedules or exclusions replaces the one before.",
     examples={"rename": {"name": "weekly report"}, "reschedule": {"schedule": "0 9 * * MON"}},
 )
 _NOTHING = Body(model=NoFields, required=False)

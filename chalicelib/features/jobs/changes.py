@@ -5,7 +5,8 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.pause import is_paused
-from chalicelib.engine.arm import first_timer, timer_at, timetable_of
+from chalicelib.engine.arm import agenda_of, first_timer, timer_at, timetable_of
+from chalicelib.engine.calendars import NO_CALENDARS, Calendars
 from chalicelib.engine.missed import SkippedRange
 from chalicelib.engine.timers import JobTimer
 
@@ -25,24 +26,24 @@ def created(definition: JobDefinition, *, job_id: str, tenant: str, shards: int,
 def redefined(job: Job, definition: JobDefinition, now_ms: int) -> Job:
     """The job with another definition; the same job if nothing differs.
 
-    Another schedule makes older messages stale, and nothing of it is left out any more. A pause goes on; what the new
-    schedule would have had before it existed was never missed.
+    Another schedule, exclusion or calendar makes older messages stale, and nothing of it is left out any more. A pause
+    goes on; what the new schedule would have had before it existed was never missed.
     """
     if job.definition == definition:
         return job
     update = {**dict(definition), "revision": job.revision + 1, "updated_ms": now_ms}
-    if job.schedule != definition.schedule:
+    if job.timing != definition.timing:
         update["schedule_revision"] = job.schedule_revision + 1
         update |= {"schedule_ms": now_ms, "skip_from_ms": None, "skip_until_ms": None}
     return job.model_copy(update=update)
 
 
-def skipping(job: Job, count: int, now_ms: int) -> Job:
+def skipping(job: Job, count: int, now_ms: int, calendars: Calendars = NO_CALENDARS) -> Job:
     """The job without its next `count` occurrences, 0 for none left out. Conflict where nothing is to come."""
     if count and is_paused(job, now_ms) and job.paused_until_ms is None:
         raise Conflict("The job is paused without an end: nothing is to come that could be skipped.")
     return skip_next.skipping(
-        job, timetable_of(job), count, after_ms=asleep_until(job, now_ms), now_ms=now_ms
+        job, agenda_of(job, calendars), count, after_ms=asleep_until(job, now_ms), now_ms=now_ms
     )
 
 
@@ -51,7 +52,25 @@ def asleep_until(job: Job, now_ms: int) -> int:
     return max(now_ms, (job.paused_until_ms or 0) - 1) if is_paused(job, now_ms) else now_ms
 
 
-def timer_after(before: Job | None, after: Job, now_ms: int) -> JobTimer | None:
+def rearmed(job: Job, now_ms: int) -> Job:
+    """The job under a new revision of its schedule, because a calendar of it has changed.
+
+    One that is paused without an end stays as it is: when it is resumed, it is armed by the calendar of that time.
+    """
+    if is_paused(job, now_ms) and job.paused_until_ms is None:
+        return job
+    return job.model_copy(
+        update={
+            "revision": job.revision + 1,
+            "schedule_revision": job.schedule_revision + 1,
+            "updated_ms": now_ms,
+        }
+    )
+
+
+def timer_after(
+    before: Job | None, after: Job, now_ms: int, calendars: Calendars = NO_CALENDARS
+) -> JobTimer | None:
     """The timer that has to be written together with the change, if any.
 
     A job whose pause ends, now or at a known moment, takes up where the pause began, so that the misfire rules apply to
@@ -59,32 +78,40 @@ def timer_after(before: Job | None, after: Job, now_ms: int) -> JobTimer | None:
     """
     if before is not None and before.schedule_revision == after.schedule_revision:
         return None
-    rests = is_paused(after, now_ms)
-    if rests and after.paused_until_ms is None:
+    if before is not None and before.schedule_revision == after.schedule_revision:
         return None
+    rests = is_paused(after, now_ms)
     if before is None or not (rests or is_paused(before, now_ms)):
-        return first_timer(after, now_ms)
-    nominal_ms = first_missed(after)
-    parked_ms = after.paused_until_ms or 0 if rests else 0
-    return None if nominal_ms is None else timer_at(after, nominal_ms, parked_ms)
+        return first_timer(after, now_ms, calendars)
+    return parked_timer(after, now_ms, calendars)
 
 
-def first_missed(job: Job) -> int | None:
-    """The first occurrence that was still to start when the job's pause began, or its schedule was edited."""
-    table, paused_ms = timetable_of(job), job.paused_ms or 0
+def parked_timer(job: Job, now_ms: int, calendars: Calendars) -> JobTimer | None:
+    """The timer of a job from the beginning of its pause on, due at once or at the pause's end; None if it has none."""
+    rests = is_paused(job, now_ms)
+    if rests and job.paused_until_ms is None:
+        return None
+    nominal_ms = first_missed(job, calendars)
+    parked_ms = job.paused_until_ms or 0 if rests else 0
+    return None if nominal_ms is None else timer_at(job, nominal_ms, parked_ms)
+
+
+def first_missed(job: Job, calendars: Calendars = NO_CALENDARS) -> int | None:
+    """What came first after the job's pause began, or its schedule was edited, and was still to start."""
+    table, paused_ms = agenda_of(job, calendars), job.paused_ms or 0
     known_ms = max(job.created_ms, job.schedule_ms or 0)
-    nominal_ms = table.next_after(max(paused_ms - table.jitter_ms, known_ms))
-    while nominal_ms is not None and table.due(nominal_ms) <= paused_ms:
-        nominal_ms = table.next_after(nominal_ms)
-    return nominal_ms
+    place_ms = table.place(max(paused_ms - table.jitter_ms, known_ms)).place_ms
+    while place_ms is not None and table.due(place_ms) <= paused_ms:
+        place_ms = table.place(place_ms).place_ms
+    return place_ms
 
 
 def never_run(before: Job, after: Job, now_ms: int) -> SkippedRange | None:
     """What a paused job missed of a schedule that it does not have any more: no misfire rule can make that up."""
-    if not is_paused(before, now_ms) or before.schedule == after.schedule:
+    if not is_paused(before, now_ms) or before.timing == after.timing:
         return None
     first_ms = first_missed(before)
-    if first_ms is None or first_ms > now_ms:
+    last_ms = [] if first_ms is None else timetable_of(before).latest(first_ms - 1, now_ms)
+    if first_ms is None or not last_ms:
         return None
-    [last_ms] = timetable_of(before).latest(first_ms - 1, now_ms)
-    return SkippedRange(before.tenant, before.id, before.schedule_revision, first_ms, last_ms, "paused")
+    return SkippedRange(before.tenant, before.id, before.schedule_revision, first_ms, last_ms[0], "paused")

@@ -10,7 +10,8 @@ from chalicelib.domain.job import Job, PauseCause
 from chalicelib.domain.pause import MAX_NOTE, PauseFields, is_paused
 from chalicelib.domain.schedule import Moment
 from chalicelib.domain.skip_next import MAX_SKIPPED, unwanted
-from chalicelib.engine.arm import timetable_of
+from chalicelib.engine.arm import agenda_of, timetable_of
+from chalicelib.engine.calendars import Calendars
 
 _MOMENT: dict[str, Any] = {"format": "date-time"}
 
@@ -83,8 +84,8 @@ def pause_view(job: Job, now_ms: int) -> Pause | None:
     )
 
 
-def skip_list(job: Job, now_ms: int) -> SkipList:
-    """What is still to be left out."""
-    return SkipList.model_construct(
-        skipped=[rfc3339(each) for each in unwanted(job, timetable_of(job), now_ms)]
-    )
+def skip_list(job: Job, now_ms: int, calendars: Calendars) -> SkipList:
+    """What is still to be left out, apart from what a calendar skips anyway."""
+    agenda = agenda_of(job, calendars)
+    found = [each for each in unwanted(job, timetable_of(job), now_ms) if agenda.lands(each) is not None]
+    return SkipList.model_construct(skipped=[rfc3339(each) for each in found])

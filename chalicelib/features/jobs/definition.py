@@ -28,15 +28,17 @@ def patched(definition: JobDefinition, patch: dict[str, Any]) -> JobDefinition:
     A schedule of another kind, or the config of another type, starts afresh: its old fields would only be in the way.
     """
     before = definition.model_dump(mode="json", exclude_none=True)
-    schedule = patch.get("schedule")
-    if (
-        isinstance(schedule, dict)
-        and schedule.get("kind", definition.schedule.kind) != definition.schedule.kind
-    ):
+    if _is_of_another_kind(before["schedule"], patch.get("schedule")):
         before["schedule"] = None
     if patch.get("type", definition.type) != definition.type:
         before["config"] = None
     return validated(merged(before, patch))
+
+
+def _is_of_another_kind(before: Any, patch: Any) -> bool:
+    if not isinstance(before, dict) or not isinstance(patch, dict):
+        return False
+    return bool(patch.get("kind", before["kind"]) != before["kind"])
 
 
 def validated(body: dict[str, Any]) -> JobDefinition:

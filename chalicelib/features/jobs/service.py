@@ -1,11 +1,12 @@
 """Jobs in the catalog: each change is one transaction with its timer, then a ring if the timer is near."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.ids import is_id, job_id
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
-from chalicelib.domain.pause import status_at
+from chalicelib.domain.pause import is_paused, status_at
+from chalicelib.engine.arm import first_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, encode_job, job_key, jobs_list
 from chalicelib.engine.revisions import change_writes, deletion_writes, expire_all
@@ -14,12 +15,16 @@ from chalicelib.engine.timers import DispatchedTimer, encode_timer
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
-from chalicelib.features.jobs.changes import created, never_run, timer_after
+from chalicelib.features.jobs.changes import created, never_run, parked_timer, rearmed, timer_after
+from chalicelib.features.jobs.timing import TimingWrite, no_more_uses, prepared
 from chalicelib.features.paging import Fetch, read_page
-from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put, TableName, Write
+from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put
 
 TRIES = 5
 """How often a change is decided anew when someone else's came between."""
+
+REARM_BACK_MS = 10_000
+"""A job that is armed anew takes up this much earlier: what was due, but had not started, is rung again."""
 
 Change = Callable[[Job, int], Job]
 """(job, now) -> the job as it should be; the same object if there is nothing to do."""
@@ -39,11 +44,24 @@ def create(
         now_ms = engine.clock.now_ms()
         new_id = job_id(now_ms, engine.ids.random_bytes(10))
         job = created(definition, job_id=new_id, tenant=tenant, shards=engine.settings.shards, now_ms=now_ms)
-        job = job.model_copy(update={"updated_by": actor})
-        _commit(engine, None, job, timer_after(None, job, now_ms), note(job.id))
-        return job
+        return _created(engine, job.model_copy(update={"updated_by": actor}), note(job.id))
 
     return once(engine, tenant, key, make, lambda made_id: read(engine, tenant, made_id))
+
+
+def _created(engine: Engine, job: Job, along: Writes) -> Job:
+    """The job, saved. ConditionFailed if it, or what goes along, cannot be; Invalid or Conflict by its calendars."""
+    for _ in range(TRIES):
+        timing = prepared(engine, None, job, job.created_ms)
+        timer = timer_after(None, job, job.created_ms, timing.calendars)
+        try:
+            _commit(engine, None, job, timer, (*along, *timing.writes))
+        except ConditionFailed:
+            if not timing.calendars:
+                raise
+        else:
+            return job
+    raise Conflict("Others keep changing the calendars of this job; try again.")
 
 
 def read(engine: Engine, tenant: str, identifier: str) -> Job:
@@ -72,12 +90,39 @@ def change(
         if decided is job:
             return job
         changed = decided.model_copy(update={"updated_by": actor})
+        timing = prepared(engine, job, changed, now_ms)
+        timer = timer_after(job, changed, now_ms, timing.calendars)
         try:
-            timer, along = timer_after(job, changed, now_ms), _along(engine, job, changed, now_ms)
-            _commit(engine, job, changed, timer, along)
+            along = _along(engine, job, changed, now_ms)
+            _commit(engine, job, changed, timer, (*along, *timing.writes))
         except ConditionFailed:
             continue
         return changed
+    raise Conflict("Others keep changing this job; try again.")
+
+
+def rearm(engine: Engine, tenant: str, identifier: str, *, actor: str = "") -> None:
+    """Give a job the timer that its calendars ask for now. NotFound if it is gone; Conflict as in `change`."""
+    for _ in range(TRIES):
+        job = read(engine, tenant, identifier)
+        now_ms = _later(engine, job)
+        decided = rearmed(job, now_ms)
+        if decided is job:
+            return
+        changed = decided.model_copy(update={"updated_by": actor})
+        timing = prepared(engine, job, changed, now_ms)
+        rests = is_paused(changed, now_ms)
+        floor_ms = engine.clock.now_ms() - REARM_BACK_MS
+        timer = (
+            parked_timer(changed, now_ms, timing.calendars)
+            if rests
+            else first_timer(changed, floor_ms, timing.calendars)
+        )
+        try:
+            _commit(engine, job, changed, timer, timing.writes)
+        except ConditionFailed:
+            continue
+        return
     raise Conflict("Others keep changing this job; try again.")
 
 
@@ -92,7 +137,7 @@ def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *
         if job.pause_after_failures:
             closing += (("runs", forgotten(job, now_ms)),)
         try:
-            engine.db.transact(("catalog", gone), *closing)
+            engine.db.transact(("catalog", gone), *closing, *no_more_uses(job))
         except ConditionFailed:
             continue
         _expire_revisions(engine, job, now_ms)
@@ -162,11 +207,11 @@ def _counts_anew(before: Job, after: Job) -> bool:
 
 
 def _commit(
-    engine: Engine, before: Job | None, job: Job, timer: DispatchedTimer | None, along: Writes
+    engine: Engine, before: Job | None, job: Job, timer: DispatchedTimer | None, along: Iterable[TimingWrite]
 ) -> None:
-    """ConditionFailed if the job is not as it was before any more."""
+    """ConditionFailed if the job is not as it was before any more, or something along with it is refused."""
     unchanged = Absent() if before is None else Is("revision", before.revision)
-    writes: list[tuple[TableName, Write]] = [("catalog", Put(encode_job(job), unchanged)), *along]
+    writes: list[TimingWrite] = [("catalog", Put(encode_job(job), unchanged)), *along]
     writes += change_writes(before, job, engine.settings)
     if timer is not None:
         writes.append(("timers", Put(encode_timer(timer))))

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.ids import instant_of, ulid
+from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.features.conditional import etag
@@ -70,7 +71,8 @@ def diff_revision(engine: Engine, request: Request) -> Response:
 def roll_back_job(engine: Engine, request: Request) -> Response:
     job_id, number = request.path["job_id"], request.body.revision
     job = service.rollback(engine, request.principal, job_id, number, request.if_match)
-    return Response(saved_job(job, engine.clock.now_ms()), headers={"ETag": etag(job.revision)})
+    view = saved_job(job, engine.clock.now_ms(), read_calendars(engine, [job]))
+    return Response(view, headers={"ETag": etag(job.revision)})
 
 
 def _number(request: Request) -> int:

@@ -5,6 +5,7 @@ from itertools import islice
 
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.run import Run
+from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_run, run_key
 from chalicelib.engine.skips import skips_between
@@ -37,7 +38,9 @@ def told(engine: Engine, tenant: str, job_id: str, *, start_ms: int, end_ms: int
     segments = segments_of(known.revisions)
     stop_ms = end_ms if known.complete_ms is None else min(end_ms, known.complete_ms + 1)
     echo_ms = engine.settings.horizon_ms + ECHO_MARGIN_MS
-    found = list(islice(occurrences(segments, start_ms, stop_ms, echo_ms=echo_ms), limit + 1))
+    calendars = read_calendars(engine, [each.job for each in segments if each.job is not None])
+    had = occurrences(segments, start_ms, stop_ms, echo_ms=echo_ms, calendars=calendars)
+    found = list(islice(had, limit + 1))
     wanted, more = found[:limit], len(found) > limit
     entries = _entries(engine, tenant, job_id, wanted, segments)
     return Told(

@@ -18,7 +18,10 @@ class TimelineEntry(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
     nominal_at: str = Field(json_schema_extra=_MOMENT)
-    scheduled_at: str = Field(json_schema_extra=_MOMENT, description="With the occurrence's jitter.")
+    scheduled_at: str = Field(
+        json_schema_extra=_MOMENT,
+        description="With the occurrence's jitter, and where its calendar moves it.",
+    )
     revision: int = Field(description="The revision of the job that had it.")
     outcome: Outcome = Field(
         description="run: see `run_id` and `status`; skipped: see `reason`; upcoming; "
@@ -26,7 +29,7 @@ class TimelineEntry(BaseModel):
     )
     explanation: str = Field(description="Why, in a sentence.")
     reason: str | None = Field(
-        description="Stable: a skip reason; `paused` also for what a pause may yet stop."
+        description="Stable: a skip reason; `paused` and `calendar` also for what they may yet stop."
     )
     run_id: str | None
     status: RunStatus | None = Field(description="Of the run.")

@@ -12,6 +12,7 @@ from chalicelib.ports.table import (
     PRESENT,
     Absent,
     Below,
+    Check,
     ConditionFailed,
     Database,
     Delete,
@@ -210,6 +211,17 @@ def test_a_transaction_writes_all_or_nothing_across_tables(db: Database) -> None
     )
     assert db.catalog.get(("t", "job")) == item("job", revision=2)
     assert db.timers.get(("t", "timer")) is None
+
+
+def test_a_check_that_does_not_hold_refuses_a_transaction_and_changes_nothing_itself(db: Database) -> None:
+    db.catalog.write(Put(item("calendar", revision=1)))
+    stale, present = (Check(("t", "calendar"), Is("revision", number)) for number in (2, 1))
+    with pytest.raises(ConditionFailed):
+        db.transact(("catalog", stale), ("timers", Put(item("timer"))))
+    assert db.timers.get(("t", "timer")) is None
+    db.transact(("catalog", present), ("timers", Put(item("timer"))))
+    assert db.timers.get(("t", "timer")) == item("timer")
+    assert db.catalog.get(("t", "calendar")) == item("calendar", revision=1)
 
 
 def test_each_of_many_writes_succeeds_or_fails_for_itself(db: Database, kind: str) -> None:
