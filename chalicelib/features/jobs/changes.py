@@ -78,8 +78,6 @@ def timer_after(
     """
     if before is not None and before.schedule_revision == after.schedule_revision:
         return None
-    if before is not None and before.schedule_revision == after.schedule_revision:
-        return None
     rests = is_paused(after, now_ms)
     if before is None or not (rests or is_paused(before, now_ms)):
         return first_timer(after, now_ms, calendars)

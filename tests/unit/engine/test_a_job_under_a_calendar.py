@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain import pause
 from chalicelib.domain.calendars import CalendarContent
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.instants import rfc3339
-from chalicelib.domain.job import Job
+from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.run import RunStatus, SkipReason
 from chalicelib.engine.arm import first_timer
 from chalicelib.engine.calendars import calendar_key, calendar_names, read_calendars
@@ -16,6 +17,9 @@ from chalicelib.engine.message import RunMessage
 from chalicelib.engine.record import new_run
 from chalicelib.engine.start import Drop, Start, decide_start
 from chalicelib.engine.timers import JobTimer, decode_timer, encode_timer
+from chalicelib.features.jobs import changes
+from chalicelib.features.jobs import service as jobs
+from chalicelib.features.jobs.service import Change
 from chalicelib.ports.table import Put
 from tests.support.world import NOON, TENANT, World
 
@@ -27,6 +31,10 @@ def save(world: World, name: str, content: dict[str, Any]) -> None:
     pk, sk = calendar_key(TENANT, name)
     doc = CalendarContent.model_validate(content).model_dump_json()
     world.db.catalog.write(Put({"pk": pk, "sk": sk, "revision": 1, "armed": 1, "doc": doc}))
+
+
+def definition(**fields: Any) -> JobDefinition:
+    return JobDefinition.model_validate({"name": "nightly", "type": "dummy", **fields})
 
 
 def armed(world: World, schedule: Any, calendar: Any = "days", content: Any = WEEKEND, **fields: Any) -> Job:
@@ -259,7 +267,7 @@ def test_jobs_without_calendars_cost_no_further_read() -> None:
 
 def test_a_timer_remembers_since_when_everything_is_skipped() -> None:
     for since in (None, NOON):
-        timer = JobTimer(3, TENANT, "job_1", 2, NOON + DAY, since)
+        timer = JobTimer(3, TENANT, "job_1", 2, NOON + DAY, since_ms=since)
         assert decode_timer(encode_timer(timer)) == timer
 
 
@@ -282,3 +290,61 @@ def test_a_job_that_is_armed_anew_takes_up_only_what_its_earlier_revision_cost(
     skipped = replace(new_run(message), status=RunStatus.SKIPPED, skip_reason=why, schedule_revision=1)
     decision = decide_start(job, skipped, message, owner="w", now_ms=NOON)
     assert decision == (Start(skipped) if runs else Drop()), reason
+
+
+def changed(world: World, job: Job, decide: Change) -> Job:
+    return jobs.change(world.engine, TENANT, job.id, None, decide)
+
+
+def test_a_pause_with_an_end_makes_up_for_what_the_calendar_allows_and_skips_what_it_excludes() -> None:
+    world = World()
+    save(world, "days", WEEKEND)
+    timing = {"schedule": "0 15 * * *", "calendar": "days"}
+    job = jobs.create(
+        world.engine, TENANT, definition(**timing, misfire={"policy": "fire_all", "window_seconds": 604_800})
+    )
+    monday_noon = NOON + 3 * DAY
+    changed(world, job, lambda found, now: pause.paused(found, now, {"paused_until_ms": monday_noon}))
+    leap(world, monday_noon + 4 * HOUR)
+    assert ran(world) == ["01-18T12:00 for 01-15T15:00", "01-18T15:00"], "Friday's, at the end; then Monday's"
+    assert skipped(world, job) == [("01-16T15:00", "01-17T15:00", "calendar")]
+
+
+def test_what_a_pause_held_back_is_recorded_apart_from_what_the_calendar_skips() -> None:
+    world = World()
+    save(world, "days", WEEKEND)
+    timing = {"schedule": "0 15 * * *", "calendar": "days"}
+    job = jobs.create(world.engine, TENANT, definition(**timing, misfire={"policy": "skip"}))
+    tuesday_noon = NOON + 4 * DAY
+    changed(world, job, lambda found, now: pause.paused(found, now, {"paused_until_ms": tuesday_noon}))
+    leap(world, tuesday_noon + 4 * HOUR)
+    assert ran(world) == ["01-19T15:00"]
+    assert sorted(skipped(world, job)) == [
+        ("01-15T15:00", "01-15T15:00", "paused"),
+        ("01-16T15:00", "01-17T15:00", "calendar"),
+        ("01-18T15:00", "01-18T15:00", "paused"),
+    ]
+
+
+def test_an_occurrence_that_is_left_out_stays_out_where_the_calendar_moves_it() -> None:
+    world = World()
+    save(world, "days", WEEKEND)
+    timing = {"schedule": "0 15 * * SAT", "calendar": {"name": "days", "on_excluded": "next_allowed_day"}}
+    job = jobs.create(world.engine, TENANT, definition(**timing))
+    changed(world, job, lambda found, now: changes.skipping(found, 1, now))
+    leap(world, NOON + 3 * DAY + 4 * HOUR)
+    assert world.executed == []
+    assert [run.skip_reason for run in world.runs()] == ["skip_next"]
+
+
+def test_a_job_whose_pause_has_ended_by_itself_follows_its_calendar_again() -> None:
+    world = World()
+    save(world, "days", WEEKEND)
+    job = jobs.create(world.engine, TENANT, definition(schedule="0 15 * * *", calendar="days"))
+    changed(world, job, lambda found, now: pause.paused(found, now, {"paused_until_ms": NOON + HOUR}))
+    world.clock.ms = NOON + 2 * HOUR
+    world.tick()
+    save(world, "days", {"excluded": {"weekdays": ["FRI"]}})
+    jobs.rearm(world.engine, TENANT, job.id)
+    leap(world, NOON + DAY + 4 * HOUR)
+    assert ran(world) == ["01-16T15:00"], "Friday is excluded now, Saturday is not"
