@@ -61,7 +61,7 @@ def nth_after(
     """
     numbered = _Numbered(calendar, (second + zone.offset(second)) // _DAY_S - _REACH_DAYS)
     found = following(second)
-    while found is not None:
+    while found is not None and count > 1:
         offset = zone.offset(found)
         number = numbered.until(found + offset)
         last = numbered.second(number + count - 1)
@@ -70,4 +70,4 @@ def nth_after(
             return None if last is None else last - offset
         count -= 1 + numbered.until(change - 1 + offset) - number
         found = following(change - 1)
-    return None
+    return found
