@@ -4,12 +4,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import api, cost, drift, imports, tick, worker
+from bench import api, cost, drift, imports, schedules, tick, worker
 
 Figure = tuple[str, float, str]
 PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
     "imports": imports.figures,
     "api": api.figures,
+    "schedules": schedules.figures,
     "tick": tick.figures,
     "worker": worker.figures,
     "cost": cost.figures,

@@ -1,6 +1,7 @@
 """A parsed cron expression as a calendar of local seconds that answers: which matching second comes next?"""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Literal
@@ -95,6 +96,25 @@ class CronCalendar:
         if date_.month not in self.fields.months:
             return False
         return _holds(self._days(day - date_.day + 1, date_.year, date_.month), date_.day)
+
+    def days_from(self, day: int) -> Iterator[int]:
+        """The matching days from `day` on, to the end of the calendar; cheaper than `next_day` again and again."""
+        start = date.fromordinal(max(day, 0) + _EPOCH_ORDINAL)
+        months = sorted(self.fields.months)
+        for year in range(start.year, LAST_YEAR + 1):
+            for month in months:
+                first = date(year, month, 1).toordinal() - _EPOCH_ORDINAL
+                if first > day - 31:
+                    yield from [
+                        at for one in self._days(first, year, month) if (at := first + one - 1) >= day
+                    ]
+
+    def times_until(self, second: int) -> int:
+        """How many times of a matching day lie at or before this second of it."""
+        minute, rest = divmod(second, 60)
+        index = bisect_left(self.minutes, minute)
+        matches = index < len(self.minutes) and self.minutes[index] == minute
+        return index * len(self.seconds) + (bisect_right(self.seconds, rest) if matches else 0)
 
     def ever_fires(self) -> bool:
         """Whether any month of the calendar has a matching day, in a leap year or not."""

@@ -57,7 +57,11 @@ def next_by_wall_clock(zone: Zone, following: NextLocal, second: int, *, skip_ga
 
 
 def next_by_elapsed_time(zone: Zone, following: NextLocal, second: int) -> int | None:
-    """The next second of UTC, after the given one, at which the wall clock shows a time of the calendar."""
+    """The next second of UTC, after the given one, at which the wall clock shows a time of the calendar.
+
+    Each showing counts, and none is made up: where an hour is lost or doubled, what fires each hour goes on each hour
+    of real time. After half an hour back (Lord Howe Island) minute 45 of each hour is shown again half an hour later.
+    """
     while True:
         stretch = _holding(zone, second + 1)
         local = following(second + stretch.offset)

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
+from chalicelib.domain.counting import nth_after
 from chalicelib.domain.cron import END_MS, CronCalendar, cron_calendar
 from chalicelib.domain.exclusions import CronExclusion, Excluder, RangeExclusion, excluders
 from chalicelib.domain.instants import epoch_ms
@@ -68,12 +69,17 @@ class _Cron:
     dst: DstRule
 
     def next(self, after_ms: int) -> int | None:
-        second = max(after_ms // 1000, -1)
-        if self.dst == "literal" or not self.calendar.has_fixed_time:
-            found = next_by_elapsed_time(self.zone, self.calendar.next, second)
-        else:
-            found = next_by_wall_clock(self.zone, self.calendar.next, second, skip_gaps=self.dst == "skip")
+        found = self._next_second(max(after_ms // 1000, -1))
         return None if found is None else found * 1000
+
+    def nth(self, after_ms: int, count: int) -> int | None:
+        found = nth_after(self.calendar, self.zone, self._next_second, max(after_ms // 1000, -1), count)
+        return None if found is None else found * 1000
+
+    def _next_second(self, second: int) -> int | None:
+        if self.dst == "literal" or not self.calendar.has_fixed_time:
+            return next_by_elapsed_time(self.zone, self.calendar.next, second)
+        return next_by_wall_clock(self.zone, self.calendar.next, second, skip_gaps=self.dst == "skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,10 @@ class _Interval:
         found = self.anchor_ms + max(0, (after_ms - self.anchor_ms) // self.every_ms + 1) * self.every_ms
         return found if found < END_MS else None
 
+    def nth(self, after_ms: int, count: int) -> int | None:
+        first_ms = self.next(after_ms)
+        return None if first_ms is None else self.next(first_ms + (count - 1) * self.every_ms - 1)
+
 
 @dataclass(frozen=True, slots=True)
 class _Once:
@@ -93,10 +103,16 @@ class _Once:
     def next(self, after_ms: int) -> int | None:
         return self.at_ms if after_ms < self.at_ms else None
 
+    def nth(self, after_ms: int, count: int) -> int | None:
+        return self.next(after_ms) if count == 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class _Manual:
     def next(self, _after_ms: int) -> int | None:
+        return None
+
+    def nth(self, _after_ms: int, _count: int) -> int | None:
         return None
 
 
@@ -346,13 +362,7 @@ def _nth(source: _Source | _Excluding, after_ms: int, count: int) -> int | None:
     """The `count`-th moment after another; None if there are fewer. What cannot be counted so far ends there."""
     if isinstance(source, _Excluding):
         return _nth_not_excluded(source, after_ms, count)
-    if isinstance(source, _Interval):
-        first = source.next(after_ms)
-        return None if first is None else first + (count - 1) * source.every_ms
-    found: int | None = after_ms
-    for _ in range(count):
-        found = source.next(found) if found is not None else None
-    return found
+    return source.nth(after_ms, count)
 
 
 def _nth_not_excluded(source: _Excluding, after_ms: int, count: int) -> int | None:

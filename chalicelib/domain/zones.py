@@ -1,9 +1,9 @@
 """Zones by their IANA name, from the pinned tzdata package and never from the machine's own files."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,8 +12,8 @@ _WINDOW_BITS = 21
 """Offsets are looked up in windows of 2**21 seconds, about 24 days: most of them hold no change at all."""
 _MARGIN_S = 2 * 86_400
 """A window also knows two days on each side: local and UTC seconds differ by 14 hours, by 26 around a change."""
-_PROBE_S = 1 << 18
-"""Offsets are probed every 3 days; the closest two changes since 1970 are 6.9 days apart (a test keeps watch)."""
+_PROBE_S = 1 << 19
+"""Offsets are probed every 6.1 days; the closest two changes since 1970 are 6.9 days apart (a test keeps watch)."""
 
 
 class Stretch(NamedTuple):
@@ -101,6 +101,17 @@ class Zone:
             found.update({after.start: (before, after) for before, after in pairwise(stretches)})
         return [found[at] for at in sorted(found) if start <= at < end]
 
+    def next_change(self, second: int, until: int) -> int | None:
+        """The first second in (second, until) whose offset is not that of the one before it; None without any."""
+        known = self.offset(second)
+        probes = (
+            () if self.fixed is not None else chain(range(second + _PROBE_S, until, _PROBE_S), (until - 1,))
+        )
+        for probe in probes:
+            if self._offset_at(probe) != known:
+                return self.changes(max(second, probe - _PROBE_S) + 1, probe + 1)[0][1].start
+        return None
+
     def _probe(self, window: int) -> tuple[Stretch, ...]:
         start = (window << _WINDOW_BITS) - _MARGIN_S
         end = ((window + 1) << _WINDOW_BITS) + _MARGIN_S
@@ -111,11 +122,8 @@ class Zone:
         return tuple(Stretch(edge, until, offset) for (edge, offset), until in zip(edges, ends, strict=True))
 
     def _offset_at(self, second: int) -> int:
-        moment = (_EPOCH + timedelta(seconds=second)).astimezone(self._info)
-        return round((moment.utcoffset() or timedelta()).total_seconds())
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+        offset = datetime.fromtimestamp(second, self._info).utcoffset() or timedelta()
+        return offset.days * 86_400 + offset.seconds
 
 
 def _edges(offset_at: Callable[[int], int], start: int, end: int) -> list[tuple[int, int]]:

@@ -1,13 +1,17 @@
 """What the preview says of a schedule: the words, and the warnings."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from bench import cost
 from chalicelib.domain.describe import words
+from chalicelib.domain.occurrences import timetable
 from chalicelib.domain.schedule import SCHEDULE
-from chalicelib.domain.schedule_warnings import warnings
+from chalicelib.domain.schedule_warnings import USD_PER_RUN, warnings
+from chalicelib.domain.zones import load_zone
 
 NOW_MS = round(datetime.fromisoformat("2026-03-01T00:00:00Z").timestamp() * 1000)
 
@@ -124,12 +128,138 @@ def test_a_schedule_gets_its_warnings(schedule: object, codes: list[str], reason
             berlin("30 2 25 10 *"),
             "the occurrence of 02:30 fires once, the first time that the clock shows it.",
         ),
-        (berlin("30 2 25 10 *", dst="literal"), "from 03:00 to 02:00: the occurrence of 02:30 fires twice."),
-        ("0,30 * * * * *", "about 86,400 runs in 30 days, about 0.35 USD."),
+        (
+            berlin("30 2 25 10 *", dst="literal"),
+            "from 03:00 to 02:00: the occurrence of 02:30 fires twice, 1 hour apart.",
+        ),
+        ("0,30 * * * * *", "about 86,400 runs in 30 days, at about 0.37 to 1.01 USD."),
     ],
 )
 def test_a_warning_says_what_happens(schedule: object, sentence: str) -> None:
-    assert said(schedule, usd_per_run=4e-6)[0][1].endswith(sentence)
+    assert said(schedule)[0][1].endswith(sentence)
+
+
+def there(zone: str, expression: str, **more: Any) -> dict[str, Any]:
+    return berlin(expression, timezone=zone, **more)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sentences", "reason"),
+    [
+        (
+            berlin("0,15,30 2 29 3 *"),
+            ["the occurrences of 02:00, 02:15 and 02:30 fire as one, at 03:00"],
+            "three are named",
+        ),
+        (
+            berlin("0,15,30,45 2 29 3 *", dst="skip"),
+            ["the occurrences from 02:00 until 03:00 do not fire"],
+            "more are a span",
+        ),
+        (
+            berlin("30 2,3 29 3 *"),
+            ["the occurrence of 02:30 fires at 03:00 instead"],
+            "03:30 keeps its place",
+        ),
+        (
+            berlin("0 2-3 29 3 *"),
+            ["the occurrence of 02:00 fires as one with that of 03:00"],
+            "at one moment",
+        ),
+        (
+            berlin("0,30 2 25 10 *", dst="literal"),
+            ["the occurrences of 02:00 and 02:30 fire twice, 1 hour apart"],
+            "both showings",
+        ),
+        (
+            berlin("15 */2 * * *"),
+            [
+                "the occurrence of 02:15 does not come, since",
+                "the occurrence of 02:15 fires twice, 1 hour apart",
+            ],
+            "every other hour is no longer even where an hour is lost or doubled",
+        ),
+        (
+            berlin("*/30 2 * * *", dst="skip"),
+            [
+                "the occurrences of 02:00 and 02:30 do not come",
+                "the occurrences of 02:00 and 02:30 fire twice",
+            ],
+            "a wildcard is not made up, whatever the rule",
+        ),
+        (berlin("15 * * * *"), [], "an hour more or less does not show in each hour"),
+        (
+            there("Australia/Lord_Howe", "15 * * * *"),
+            ["go forward from 02:00 to 02:30: the occurrence of 02:15 does not come"],
+            "half an hour does",
+        ),
+        (
+            there("Australia/Lord_Howe", "45 * * * *"),
+            ["back from 02:00 to 01:30: the occurrence of 01:45 fires twice, 30 minutes apart"],
+            "half an hour does",
+        ),
+        (there("Australia/Lord_Howe", "*/30 * * * *"), [], "each half hour goes on"),
+        (
+            there("America/Havana", "30 0 * * *"),
+            ["go forward from 00:00 to 01:00: the occurrence of 00:30 fires at 01:00 instead"],
+            "midnight does not exist",
+        ),
+        (
+            there("America/Scoresbysund", "30 23 * * *", dst="literal"),
+            ["from 23:00 to 00:00 of 2026-03-29: the occurrence of 23:30 does", "23:00 of 2026-10-24"],
+            "the date changes with the clock",
+        ),
+        (berlin("30 2 * * *", max_runs=5), [], "it is over before the change"),
+        (berlin("30 30 2 29 3 *"), ["the occurrence of 02:30:30 fires at 03:00 instead"], "with a second"),
+    ],
+)
+def test_a_warning_says_what_the_clocks_will_do(
+    schedule: dict[str, Any], sentences: list[str], reason: str
+) -> None:
+    found = [message for code, message in said(schedule) if code.startswith("dst")]
+    assert len(found) == len(sentences), (found, reason)
+    for message, sentence in zip(found, sentences, strict=True):
+        assert sentence in message, reason
+
+
+@pytest.mark.parametrize("dst", ["once", "skip", "literal"])
+@pytest.mark.parametrize(
+    ("zone", "expression"),
+    [
+        ("Europe/Berlin", "0 2 * * *"),
+        ("Europe/Berlin", "30 2 * * *"),
+        ("Europe/Berlin", "15 */2 * * *"),
+        ("Europe/Berlin", "*/20 1-3 * * *"),
+        ("Australia/Lord_Howe", "0,45 1-2 * * *"),
+        ("Australia/Lord_Howe", "45 * * * *"),
+        ("Australia/Lord_Howe", "15 * * * *"),
+        ("Antarctica/Troll", "30 1,2 * * *"),
+        ("Antarctica/Troll", "15 */3 * * *"),
+    ],
+)
+def test_a_day_whose_runs_differ_in_number_has_its_warning(zone: str, expression: str, dst: str) -> None:
+    schedule = SCHEDULE.validate_python(there(zone, expression, dst=dst))
+    times, info = timetable(schedule, job_id="", created_ms=NOW_MS), load_zone(zone)
+    runs = Counter(
+        datetime.fromtimestamp(at // 1000, info).date().isoformat()
+        for at in times.between(NOW_MS, NOW_MS + 360 * 86_400_000)
+    )
+    [(usual, _)] = Counter(runs.values()).most_common(1)
+    odd = {day for day, count in list(runs.items())[1:-1] if count != usual}
+    warned = {day for _, message in said(there(zone, expression, dst=dst)) for day in odd if day in message}
+    assert warned == odd
+
+
+def test_a_job_that_runs_each_second_is_told_what_a_month_of_it_costs() -> None:
+    low, high = (2_592_000 * price for price in USD_PER_RUN)
+    sentence = f"about 2,592,000 runs in 30 days, at about {low:.2f} to {high:.2f} USD."
+    assert [message.endswith(sentence) for _, message in said("* * * * * *")] == [True]
+
+
+def test_the_price_of_a_run_is_what_the_benchmark_counts() -> None:
+    figures = {name: value / 1e6 for name, value, _ in cost.figures()}
+    counted = (figures["cost_usd_per_million_runs"], figures["cost_usd_per_million_runs_sparse"])
+    assert counted == pytest.approx(USD_PER_RUN, rel=0.05), "measure again, and say when"
 
 
 def test_a_schedule_that_has_had_all_its_runs_is_said_to_be_over() -> None:

@@ -1,14 +1,13 @@
 """Zones by name, and what is assumed of their clock changes."""
 
-import struct
-from importlib.resources import files
 from itertools import pairwise
 
 import pytest
 
 from chalicelib.domain.zones import check_zone, load_zone, zone, zone_names
+from tests.support.tzif import transitions
 
-EXPECTED_DAYS = 6
+EXPECTED_DAYS = 6.5
 DAY_S = 86_400
 
 
@@ -42,16 +41,6 @@ def test_every_zone_loads_and_has_an_offset_for_today() -> None:
     assert len(offsets) > 400
     assert all(abs(offset) <= 14 * 3600 for offset in offsets.values())
     assert offsets["Asia/Kathmandu"] == 5 * 3600 + 45 * 60
-
-
-def transitions(name: str) -> list[int]:
-    """The moments that the zone's own file lists, from the second block of the TZif format (RFC 8536)."""
-    data = files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
-    counts = struct.unpack(">6l", data[20:44])
-    isutc, isstd, leap, times, types, chars = counts
-    start = 44 + times * 5 + types * 6 + chars + leap * 8 + isstd + isutc
-    times = struct.unpack(">6l", data[start + 20 : start + 44])[3]
-    return list(struct.unpack(f">{times}q", data[start + 44 : start + 44 + times * 8]))
 
 
 def test_no_two_changes_of_a_zone_are_closer_than_the_probes() -> None:
