@@ -31,6 +31,7 @@ class Flows:
         self.api.post(f"/jobs/{paused['id']}/pause")
         since = time.monotonic()
         self.jobs()
+        self.calendars()
         for lane in LANES:
             self.runs(lane)
             self.work(lane)
@@ -55,6 +56,17 @@ class Flows:
         for read in ("/jobs", "/health", *(path + part for part in parts)):
             self.api.get(read)
         self.api.call("DELETE", path)
+
+    def calendars(self) -> None:
+        """The routes of calendars, with a job that one of them arms."""
+        path = "/calendars/flows"
+        self.api.post("/calendars", {"name": "flows", "excluded": {"weekdays": ["SAT"]}})
+        job = self._job("fast", "0 0 9 * * *", calendar="flows")
+        self.api.call("PATCH", path, json={"excluded": {"weekdays": ["SUN"]}})
+        for read in ("/calendars", path, f"{path}/days"):
+            self.api.get(read)
+        self.api.call("DELETE", f"/jobs/{job['id']}")
+        assert self.api.call("DELETE", path).ok
 
     def runs(self, lane: str) -> None:
         """The routes of runs and dead letters: one is redriven, another purged."""

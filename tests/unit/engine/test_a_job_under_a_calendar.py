@@ -184,6 +184,22 @@ def test_a_moved_occurrence_is_missed_by_its_moved_moment() -> None:
     assert skipped(world, job) == [("01-16T15:00", "01-16T15:00", "misfire")]
 
 
+def test_a_pause_over_a_weekend_tells_paused_days_from_excluded_ones() -> None:
+    world = World()
+    job = armed(world, "0 15 * * *", misfire={"policy": "skip"})
+    [timer] = world.timers()
+    pause = {"status": "paused", "paused_ms": NOON, "paused_until_ms": NOON + 4 * DAY}
+    world.change(job, **pause)
+    world.dispatch(timer)
+    leap(world, NOON + 4 * DAY + 4 * HOUR)
+    assert ran(world) == ["01-19T15:00"]
+    assert sorted(skipped(world, job)) == [
+        ("01-15T15:00", "01-15T15:00", "paused"),
+        ("01-16T15:00", "01-17T15:00", "calendar"),
+        ("01-18T15:00", "01-18T15:00", "paused"),
+    ]
+
+
 def test_a_tick_that_is_repeated_records_and_runs_nothing_twice() -> None:
     world = World()
     job = armed(world, "0 15 * * *", {"name": "days", "on_excluded": "previous_allowed_day"})
@@ -266,8 +282,8 @@ def test_jobs_without_calendars_cost_no_further_read() -> None:
 
 
 def test_a_timer_remembers_since_when_everything_is_skipped() -> None:
-    for since in (None, NOON):
-        timer = JobTimer(3, TENANT, "job_1", 2, NOON + DAY, since_ms=since)
+    for parked, since in ((0, None), (0, NOON), (NOON + 2 * DAY, None), (NOON + 2 * DAY, NOON)):
+        timer = JobTimer(3, TENANT, "job_1", 2, NOON + DAY, parked, since)
         assert decode_timer(encode_timer(timer)) == timer
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.calendars import calendar_key, uses_of
+from chalicelib.engine.timers import JobTimer, decode_timer
 from chalicelib.features.calendars.service import REARM_SECONDS
 from chalicelib.features.jobs import timing
 from chalicelib.ports.table import Check, TableName, Write
@@ -58,7 +59,7 @@ def next_run(api: ApiClient, job_id: str) -> str:
 def test_a_job_saved_while_its_calendar_changes_is_armed_by_the_change(
     api: ApiClient, db: Interfered, world: World
 ) -> None:
-    db.plans[1] = lambda: api.put("/calendars/days", {})
+    db.plans[db.count + 1] = lambda: api.put("/calendars/days", {})
     job = api.create(**DAILY, calendar=MOVING)
     assert job["next_run_at"] == "2027-01-16T09:00:00Z"
     [item] = [item for item in db.timers.items.values() if job["id"] in str(item["sk"])]
@@ -68,7 +69,7 @@ def test_a_job_saved_while_its_calendar_changes_is_armed_by_the_change(
 def test_a_calendar_is_not_deleted_from_under_a_job_that_is_being_saved(
     api: ApiClient, db: Interfered
 ) -> None:
-    db.plans[1] = lambda: api.delete("/calendars/days")
+    db.plans[db.count + 1] = lambda: api.delete("/calendars/days")
     answer = api.post("/jobs", {"name": "x", **DAILY, "calendar": "days"})
     assert (answer.status, answer.pointers) == (422, {"/calendar": "unknown_calendar"})
     assert api.get("/jobs").json["items"] == []
@@ -160,6 +161,40 @@ def test_a_job_that_is_deleted_while_it_is_armed_anew_stays_deleted(api: ApiClie
     assert api.put("/calendars/days", {}).status == 200
     assert api.get(f"/jobs/{job}").status == 404
     assert api.delete("/calendars/days").status == 204
+
+
+def test_a_job_that_sleeps_until_a_moment_is_armed_anew_for_that_moment(
+    api: ApiClient, db: Interfered, world: World
+) -> None:
+    job = api.create(**{**DAILY, "schedule": "0 9 * * SAT"}, calendar=MOVING)["id"]
+    api.post(f"/jobs/{job}/pause", {"until": "2027-01-20T00:00:00Z"})
+    assert next_run(api, job) == "2027-01-25T09:00:00Z"
+    api.put("/calendars/days", {})
+    assert next_run(api, job) == "2027-01-23T09:00:00Z"
+    timers = [decode_timer(item) for item in db.timers.items.values() if job in str(item["sk"])]
+    assert max(timer.schedule_revision for timer in timers if isinstance(timer, JobTimer)) == 3
+    latest = max(timers, key=lambda timer: getattr(timer, "schedule_revision", 0))
+    assert latest.due_ms == 1_800_403_200_000, "at the end of its pause"
+
+
+def test_skipping_the_next_occurrence_means_the_next_that_runs(api: ApiClient) -> None:
+    job = api.create(**{**DAILY, "schedule": "0 9 * * *"}, calendar="days")["id"]
+    skipped = api.post(f"/jobs/{job}/skip", {"count": 1})
+    assert skipped.json["skipped"] == ["2027-01-18T09:00:00Z"], "not a day of the weekend"
+    assert next_run(api, job) == "2027-01-19T09:00:00Z"
+    assert api.post(f"/jobs/{job}/skip", {"count": 5}).json["skipped"] == [
+        f"2027-01-{day}T09:00:00Z" for day in range(18, 23)
+    ]
+    assert next_run(api, job) == "2027-01-25T09:00:00Z"
+
+
+def test_a_calendar_is_created_once_by_its_idempotency_key(api: ApiClient) -> None:
+    keyed = {"headers": {"Idempotency-Key": "a"}}
+    first, again = (api.post("/calendars", {"name": "other"}, **keyed) for _ in range(2))
+    assert (first.status, again.status) == (201, 201)
+    assert first.json == again.json
+    assert api.post("/calendars", {"name": "third"}, **keyed).status == 422
+    assert api.post("/calendars", {"name": "other"}).status == 409
 
 
 def test_a_calendar_has_a_limit_of_jobs(api: ApiClient, db: Interfered) -> None:
