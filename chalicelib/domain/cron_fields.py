@@ -189,6 +189,10 @@ def _plain_range(field: _Field, part: str, bounds: re.Match[str]) -> str:
     )
     if low is None or high is None or max(low, high) > field.high:
         return part
+    if (
+        min(low, high) < field.low
+    ):  # a range that runs backwards to 0, croniter takes for one that ends before it
+        raise CronError(f"{field.name}: {part[:64]!r} is not valid: {_expected(field)}")
     same_day = field is _WEEKDAY and low % 7 == high % 7 and low >= high
     if low == high or same_day:
         return str(low)

@@ -58,23 +58,36 @@ def _count(number: float, name: str) -> str:
 def _cron_words(schedule: CronSchedule, job_id: str) -> str:
     if uses_hash(schedule.expression) and not job_id:
         return f"{schedule.expression}, where each H becomes a value that the job's id decides"
-    fields = parse(schedule.expression, job_id)
-    second, minute, hour, _, month, _ = fields.plain
+    from cron_descriptor.Exception import FormatError  # type: ignore[import-untyped]
+
+    try:
+        return _in_words(parse(schedule.expression, job_id), schedule.day_match)
+    except FormatError:  # the library has no words for some lists, such as */5,7 as an hour
+        return schedule.expression
+
+
+def _in_words(fields: CronFields, day_match: str) -> str:
+    second, minute, hour, _, month, _ = map(_all_or_some, fields.plain)
     time = _described(second, minute, hour, "*", "*", "*")
-    parts = [time, _day_words(fields, schedule.day_match)]
+    parts = [time, _day_words(fields, day_match)]
     if month != "*":
         parts.append(_tail("*", month, "*"))
     return ", ".join(part for part in parts if part)
 
 
 def _day_words(fields: CronFields, day_match: str) -> str:
-    day, _, weekday = fields.plain[3:]
+    day, _, weekday = map(_all_or_some, fields.plain[3:])
     by_day = " or ".join(_tail(part, "*", "*") for part in _described_apart(day, "L"))
     by_weekday = " or ".join(_tail("*", "*", part) for part in _described_apart(weekday, "#L"))
     if not by_day or not by_weekday:
         return by_day or by_weekday
     either = fields.is_either(day_match)
     return f"{by_day}, {'or' if either else 'and only if it is also'} {by_weekday}"
+
+
+def _all_or_some(text: str) -> str:
+    """A list with a star in it is a star; the library cannot say `5,*`."""
+    return "*" if "*" in text.split(",") else text
 
 
 def _described_apart(text: str, marks: str) -> list[str]:

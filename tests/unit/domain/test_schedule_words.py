@@ -25,6 +25,9 @@ NOW_MS = round(datetime.fromisoformat("2026-03-01T00:00:00Z").timestamp() * 1000
         ),
         ("@weekly", "At 00:00, on Sunday (UTC)"),
         ("*/5 * * * *", "Every 5 minutes (UTC)"),
+        ("0 9 * 5,* *", "At 09:00 (UTC)"),
+        ("23 */5,7 * 1,2 *", "23 */5,7 * 1,2 * (UTC)"),
+        ("0 9 5,* * FRI", "At 09:00, on Friday (UTC)"),
         ("0 0 1 JAN-MAR ?", "At 00:00, on day 1 of the month, January through March (UTC)"),
         ("0 0 13 * 5", "At 00:00, on day 13 of the month, or on Friday (UTC)"),
         (
