@@ -1,3 +1,8 @@
-"""Fixtures for every kind of test."""
+"""Fixtures and settings for every kind of test."""
+
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["infra.local.fixtures"]
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")

@@ -17,7 +17,7 @@ from chalicelib.executors.base import ExecutorSettings, ExecutorSpec
 from tests.contract.executors.samples import SAMPLES, Sample
 from tests.support.calls import LOOPBACK, call_of, perform
 
-TOLERANCE_SECONDS = 0.3
+TOLERANCE_SECONDS = 3  # of a busy machine; the samples would go on far longer
 MAX_MESSAGE = 500
 every_type = pytest.mark.parametrize("type_", registry.types())
 

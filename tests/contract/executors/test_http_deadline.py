@@ -13,7 +13,8 @@ from tests.support.certificates import Authority
 from tests.support.http_servers import Script, Talk, serving
 
 SECONDS = 0.5
-TOLERANCE = 0.3
+TOLERANCE = 3
+"""Seconds that a busy machine may add. These servers go on for ever: whoever is stretched, is stretched further."""
 
 
 def _never_answers(talk: Talk) -> None:
