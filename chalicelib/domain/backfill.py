@@ -13,12 +13,13 @@ Order = Literal["oldest_first", "newest_first"]
 Reprocess = Literal["none", "failed", "all"]
 BackfillStatus = Literal["running", "cancelling", "completed", "cancelled"]
 StopReason = Literal["cancelled", "job_deleted"]
-LeftOut = Literal["succeeded", "failed", "skipped", "active"]
+LeftOut = Literal["succeeded", "failed", "skipped", "active", "calendar"]
 WHY_LEFT_OUT: Mapping[LeftOut, str] = {
     "succeeded": "It has succeeded; only reprocess `all` runs it again.",
     "failed": "It has run and did not succeed; reprocess `failed` or `all` runs it again.",
     "skipped": "It is recorded as skipped; reprocess `failed` or `all` runs it.",
     "active": "Its run has not ended yet.",
+    "calendar": "Its calendar skips it.",
 }
 MAX_OCCURRENCES = 10_000
 """In the stretch of time of one backfill."""
@@ -82,11 +83,15 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An occurrence to examine: the latest run that was made of it, and whether it lies in a skipped range."""
+    """An occurrence to examine: the latest run that was made of it, and whether it lies in a skipped range.
+
+    `by_calendar`: the job's calendar, as it is now, does not let it run.
+    """
 
     nominal_ms: int
     latest: Run | None = None
     skipped: bool = False
+    by_calendar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,8 @@ class Claim:
 def left_out(candidate: Candidate, reprocess: Reprocess) -> LeftOut | None:
     """Why the occurrence is not run, None if it is."""
     latest = candidate.latest
+    if candidate.by_calendar:
+        return "calendar"
     if latest is None:
         return "skipped" if candidate.skipped and reprocess == "none" else None
     if not latest.is_final:

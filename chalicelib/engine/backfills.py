@@ -21,8 +21,10 @@ from chalicelib.domain.backfill import (
 )
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import message_of, timetable_of, trigger_timer
+from chalicelib.engine.arm import agenda_of, message_of, timetable_of, trigger_timer
+from chalicelib.engine.calendars import calendar_names, read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due_job import decode_due_job
@@ -155,6 +157,7 @@ def candidates(engine: Engine, backfill: Backfill, nominals: list[int]) -> list[
     """What is known of these occurrences, by strongly consistent reads."""
     if not nominals:
         return []
+    agenda = _agenda(engine, backfill)
     own = {nominal_ms: run_id(backfill.job_id, nominal_ms) for nominal_ms in nominals}
     latest = _latest(engine, backfill.tenant, own.values())
     skips = []
@@ -165,9 +168,16 @@ def candidates(engine: Engine, backfill: Backfill, nominals: list[int]) -> list[
             nominal_ms,
             latest.get(identifier),
             any(skip.covers(nominal_ms) for skip in skips),
+            agenda is not None and agenda.lands(nominal_ms) is None,
         )
         for nominal_ms, identifier in own.items()
     ]
+
+
+def _agenda(engine: Engine, backfill: Backfill) -> Timetable | None:
+    """What the calendars of the job say; None if it uses none."""
+    job = decode_due_job({"doc": backfill.job})
+    return agenda_of(job, read_calendars(engine, [job])) if calendar_names(job) else None
 
 
 def _step(engine: Engine, backfill: Backfill, now_ms: int) -> tuple[Backfill, list[Claim]]:

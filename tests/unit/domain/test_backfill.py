@@ -81,6 +81,11 @@ RULES: list[tuple[RunStatus | None, bool, Reprocess, LeftOut | None, str]] = [
 ]
 
 
+@pytest.mark.parametrize("reprocess", ["none", "failed", "all"])
+def test_what_the_calendar_skips_is_not_made_up_for(reprocess: Reprocess) -> None:
+    assert left_out(Candidate(1000, None, skipped=True, by_calendar=True), reprocess) == "calendar"
+
+
 @pytest.mark.parametrize(("status", "skipped", "reprocess", "expected", "reason"), RULES)
 def test_what_is_left_out_follows_from_the_record_and_the_wish(
     status: RunStatus | None, skipped: bool, reprocess: Reprocess, expected: LeftOut | None, reason: str

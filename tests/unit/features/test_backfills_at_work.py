@@ -74,6 +74,27 @@ def test_it_runs_each_occurrence_in_the_order_asked_for(
     assert {run.trigger for run in world.runs()} == {"backfill"}
 
 
+def test_what_its_calendar_skips_is_left_out_and_what_it_moves_is_run(api: ApiClient, world: World) -> None:
+    api.post("/calendars", {"name": "weekdays", "excluded": {"weekdays": ["SAT", "SUN"]}})
+    week = {"start": rfc3339(NOON - 7 * 24 * HOUR), "end": rfc3339(NOON)}
+    skipping = api.create(type="dummy", config={}, schedule="0 6 * * *", calendar="weekdays")["id"]
+    told = backfill(api, skipping, **week, dry_run=True)
+    assert [each["nominal_at"] for each in told["left_out"]] == [
+        "2027-01-09T06:00:00Z",
+        "2027-01-10T06:00:00Z",
+    ]
+    begun = backfill(api, skipping, **week)
+    world.deliver()
+    progress = api.get(f"/backfills/{begun['id']}").json["progress"]
+    assert (progress["claimed"], progress["left_out"]) == (5, {"calendar": 2})
+
+    moved = {"name": "weekdays", "on_excluded": "next_allowed_day"}
+    moving = api.create(type="dummy", config={}, schedule="0 6 * * SAT", calendar=moved)["id"]
+    begun = backfill(api, moving, **week)
+    world.deliver()
+    assert api.get(f"/backfills/{begun['id']}").json["progress"]["ended"] == {"SUCCEEDED": 1}
+
+
 def test_a_finished_backfill_leaves_no_timer_behind(api: ApiClient, world: World) -> None:
     backfill(api, hourly(api))
     assert any(isinstance(timer, BackfillTimer) for timer in world.timers())
