@@ -20,7 +20,7 @@ _LOW, _HIGH = "revision#", "revision$"
 _DIGITS = 10
 _BOOKKEEPING = ("id", "tenant", "shard", "revision", "schedule_revision", "created_ms", "updated_ms")
 _HIDDEN = (*_BOOKKEEPING, "updated_by", "paused_ms", "pause_cause", "schedule_ms")
-_OF_A_PAUSE = ("paused_until_ms",)
+_OF_A_PAUSE = ("paused_until_ms", "pause_note")
 """Kept when the pause is over, but of no meaning to a person then."""
 
 
@@ -41,7 +41,10 @@ class Revision:
 
     @property
     def status(self) -> str:
-        return str(self.document["status"])
+        """At the moment of its saving: a pause may have ended by itself before."""
+        stored, until_ms = str(self.document["status"]), self.document.get("paused_until_ms")
+        has_ended = stored == "paused" and until_ms is not None and until_ms <= self.saved_ms
+        return "active" if has_ended else stored
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -53,7 +56,8 @@ class Revision:
     def shown(self) -> dict[str, Any]:
         """What a person would compare: the definition and the state, moments as RFC 3339."""
         hidden = _HIDDEN if self.status == "paused" else (*_HIDDEN, *_OF_A_PAUSE)
-        seen = {name: value for name, value in self.document.items() if name not in hidden}
+        state = {**self.document, "status": self.status}
+        seen = {name: value for name, value in state.items() if name not in hidden}
         return {
             name.removesuffix("_ms"): rfc3339(value) if name.endswith("_ms") else value
             for name, value in seen.items()

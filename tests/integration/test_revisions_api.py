@@ -187,3 +187,17 @@ def test_a_followed_revision_expires_some_day_and_the_present_one_never(
     api.patch(f"/jobs/{job_id}", {"name": "weekly"})
     stored = engine.db.catalog.query(f"local#{job_id}", low="revision#").items
     assert [item.get("expires_at") for item in stored] == [NOON // 1000 + KEPT_DAYS * DAY, None]
+
+
+def test_a_revision_saved_after_a_pause_has_ended_by_itself_is_active(
+    api: ApiClient, clock: FakeClock
+) -> None:
+    url = f"/jobs/{api.create()['id']}"
+    api.post(f"{url}/pause", {"note": "the movers are here", "until": "2027-01-15T13:00:00Z"})
+    clock.ms += 2 * 3_600_000
+    api.patch(url, {"name": "weekly"})
+    newest = api.get(f"{url}/revisions").json["items"][0]
+    assert (newest["status"], newest["changed"]) == (
+        "active",
+        ["/name", "/pause_note", "/paused_until", "/status"],
+    )
