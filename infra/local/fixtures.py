@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Stack:
     emulator: process.Emulator
     deployed: stack.Deployed
     folder: Path
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def api(self) -> str:
@@ -41,7 +42,9 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client for the emulator."""
-        return stack.client(service, self.aws)
+        if service not in self._clients:
+            self._clients[service] = stack.client(service, self.aws)
+        return self._clients[service]
 
     def invoke(self, function: str, event: Any) -> Any:
         """Call a function by its name in functions.yaml, such as "dispatcher", and give its answer."""

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from infra import project
-from infra.bundle import local_architecture
+from infra.bundle import bundle, local_architecture
 from infra.functions import from_outputs, functions, policy
 from infra.local import process
 from infra.local.process import Emulator, free_port
@@ -159,6 +159,9 @@ def test_the_chalice_command_deploys_changed_code_in_the_stages_project(
     said = other.infra("config", "live").stdout
     (command,) = re.findall(r"^    \S+/chalice (.+)$", said, re.MULTILINE)
     other.change("8.8.8")
+    bundle(
+        other.folder / ".chronos" / "stages" / "live", project.architecture()
+    )  # what Chalice would download
     assert f"https://{live.api}." in other.chalice(*command.split())
     assert live.call("GET", "/health")["version"] == "8.8.8"
     assert "chalice deploy" in place.deploy("live"), "what was deployed beside it is noticed"

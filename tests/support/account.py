@@ -32,7 +32,7 @@ class Place:
         done = subprocess.run(
             [sys.executable, "-c", CHALICE, *arguments],
             cwd=self.folder,
-            env=self._checkout.env(self._env({})),
+            env=self._checkout.env(self._env({"PYTHONDONTWRITEBYTECODE": "1"})),  # it would be other code
             capture_output=True,
             text=True,
             timeout=180,
