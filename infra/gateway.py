@@ -9,6 +9,8 @@ import yaml
 
 from infra.paths import INFRA
 
+THROTTLE = {"ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}
+"""Requests a second and at once, for the whole stage."""
 _HEADER = "gatewayresponse.header."
 
 
@@ -38,8 +40,6 @@ def swagger() -> dict[str, Any]:
 
 def apply(client: Any, api_id: str, stage: str) -> None:
     """Put the responses and the throttling on an API that was made without them, and redeploy the stage."""
-    from infra.template import THROTTLE
-
     for name, response in swagger().items():
         client.put_gateway_response(restApiId=api_id, responseType=name, **response)
     client.create_deployment(restApiId=api_id, stageName=stage)

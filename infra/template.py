@@ -11,8 +11,6 @@ from infra.paths import INFRA
 
 DISPOSABLE = ("dev", "local", "test", "ci", "pr")
 """Stages (or what a stage's name starts with, before a dash) whose tables go when the stack goes."""
-THROTTLE = {"ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}
-"""Requests a second and at once, for the whole stage."""
 
 
 def infra_template(stage: str) -> Json:
@@ -78,7 +76,7 @@ def _api() -> Json:
     return {
         "Name": {"Fn::Sub": APP + "-${Stage}"},
         "DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.swagger()},
-        "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **THROTTLE}],
+        "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **gateway.THROTTLE}],
     }
 
 

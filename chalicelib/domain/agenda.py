@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 from chalicelib.domain.calendar_use import MAX_MOVED_A_DAY, OnExcluded
 from chalicelib.domain.calendars import REACH_DAYS, DayCalendar
 from chalicelib.domain.local_time import first_showing, reached
-from chalicelib.domain.occurrences import END, Span, Step, Timetable, first_step
+from chalicelib.domain.occurrences import Span, Timetable
+from chalicelib.domain.sources import END, Step, first_step
 from chalicelib.domain.zones import Zone
 
 _DAY_S, _DAY_MS = 86_400, 86_400_000

@@ -23,8 +23,9 @@ from chalicelib.domain.calendars import (
     day_number,
 )
 from chalicelib.domain.instants import rfc3339
-from chalicelib.domain.occurrences import Step, Timetable, timetable
+from chalicelib.domain.occurrences import Timetable, timetable
 from chalicelib.domain.schedule import SCHEDULE
+from chalicelib.domain.sources import Step
 from chalicelib.domain.zones import zone
 
 NOON = 1_800_014_400_000

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from chalicelib.domain.exclusions import Exclusion
 from chalicelib.domain.instants import rfc3339
-from chalicelib.domain.occurrences import BUDGET, Step, Timetable, first_step, timetable, timetables
+from chalicelib.domain.occurrences import Timetable, timetable, timetables
 from chalicelib.domain.schedules import MAX_SCHEDULES, SCHEDULES, warnings_of, words_of
+from chalicelib.domain.sources import BUDGET, Step, first_step
 from tests.support.clock_changes import moments
 from tests.support.expressions import generate
 
