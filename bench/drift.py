@@ -14,7 +14,7 @@ from infra import package
 from infra.bundle import local_architecture
 from infra.local import process, stack
 
-JOBS, SECONDS, AHEAD, PATIENCE, WORKERS = 100, 20, 25, 60, 6
+JOBS, SECONDS, AHEAD, PATIENCE, WORKERS = 100, 20, 25, 60, 12
 
 
 def figures() -> Iterable[tuple[str, float, str]]:

@@ -84,19 +84,20 @@ def deploy(
 
 
 def warm(url: str, workers: int) -> None:
-    """Tick once for every shard, and start processes of the fast lane's worker by empty batches at the same time."""
+    """Have processes of the fast lane's worker, by empty batches at the same time, and one for each group's tick."""
     lambdas = client("lambda", url, attempts=1)  # who stops the emulator meanwhile does not wait for repeats
     names = {function.name: function.full_name(STAGE) for function in functions()}
 
     def batch(_: int) -> None:
         lambdas.invoke(FunctionName=names["fast_worker"], Payload=json.dumps({"Records": []}))
 
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(batch, range(workers)))
-    for group in range(GROUPS):
-        lambdas.invoke(
-            FunctionName=names["dispatcher"], Payload=json.dumps({"group": group, "groups": GROUPS})
-        )
+    def tick(group: int) -> None:
+        payload = json.dumps({"group": group, "groups": GROUPS})
+        lambdas.invoke(FunctionName=names["dispatcher"], Payload=payload)
+
+    for task, count in ((batch, workers), (tick, GROUPS)):
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(task, range(count)))
 
 
 def save(url: str) -> None:
