@@ -3,6 +3,7 @@
 An occurrence is known by its nominal time, in epoch milliseconds; jitter only moves when it is due.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -24,32 +25,32 @@ class _Stopped(Exception):
     """A search ran out of steps."""
 
 
-class Timetable:
+class Timetable(ABC):
     """The occurrences of one job, ascending."""
 
     __slots__ = ()
     job_id: str
 
     @property
+    @abstractmethod
     def jitter_ms(self) -> int:
         """The most that an occurrence may be due after its nominal time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def seek(self, after_ms: int) -> Step:
         """The first occurrence strictly after a moment, or how far a search of bounded length got."""
-        raise NotImplementedError
 
+    @abstractmethod
     def covers(self, at_ms: int) -> bool:
         """Whether a moment is inside the bounds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def due(self, nominal_ms: int) -> int:
         """When the occurrence is to start: its nominal time and a jitter that depends on job and occurrence only."""
-        raise NotImplementedError
 
+    @abstractmethod
     def latest(self, after_ms: int, until_ms: int, count: int = 1) -> list[int]:
         """The last `count` nominal times in (after, until], ascending; cheap also after a long time."""
-        raise NotImplementedError
 
     def next_after(self, after_ms: int) -> int | None:
         """The nominal time of the first occurrence strictly after a moment; None too if `seek` did not get to it."""
