@@ -436,6 +436,16 @@ class Counting(Timetable):
     def __init__(self, inner: Timetable) -> None:
         self.inner, self.asked, self.job_id = inner, 0, inner.job_id
 
+    @property
+    def jitter_ms(self) -> int:
+        return self.inner.jitter_ms
+
+    def covers(self, at_ms: int) -> bool:
+        return self.inner.covers(at_ms)
+
+    def due(self, nominal_ms: int) -> int:
+        return self.inner.due(nominal_ms)
+
     def seek(self, after_ms: int) -> Step:
         self.asked += 1
         return self.inner.seek(after_ms)
