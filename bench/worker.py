@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.jobs import NOON, jobs
 from bench.stub import StubAws, stubbed_engine, unstub
 from chalicelib.aws.clock import SystemClock
+from chalicelib.aws.pool import ThreadPool
 from chalicelib.domain.ids import run_id
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.records import encode_job
@@ -30,8 +31,8 @@ def figures() -> Iterable[tuple[str, float, str]]:
         )
         deliveries.append(Delivery(message.run_id, message.encode()))
     spent = []
-    with ThreadPoolExecutor(WORKER_THREADS) as pool:
-        worker = Worker(engine, "fast", attempts(clock, ExecutorSettings()), pool)
+    with ThreadPoolExecutor(WORKER_THREADS) as threads:
+        worker = Worker(engine, "fast", attempts(clock, ExecutorSettings()), ThreadPool(threads))
         for _ in range(ROUNDS):
             stub.calls.clear()
             stub.cpu, started = 0.0, time.process_time()

@@ -68,11 +68,12 @@ class Wiring:
     def _workers(self) -> dict[Lane, "Worker"]:
         from concurrent.futures import ThreadPoolExecutor
 
+        from chalicelib.aws.pool import ThreadPool
         from chalicelib.engine.work import Worker
         from chalicelib.executors.attempt import attempts
         from chalicelib.executors.base import ExecutorSettings
 
-        pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run")
+        pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
         execute = attempts(self.engine.clock, ExecutorSettings(allow_networks=self.settings.allow_networks))
         return {
             "fast": Worker(self.engine, "fast", execute, pool),

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +18,7 @@ from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.ring import ring_all
 from chalicelib.engine.starter import Starter, Ticket
+from chalicelib.ports.pool import Pool, Task
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Key
 
@@ -34,7 +34,7 @@ Execute = Callable[[Job, Run, float, Stop], Outcome]
 class Worker:
     """Works off the batches of one lane. Attempts run in the pool; this thread holds, starts and records."""
 
-    def __init__(self, engine: Engine, lane: Lane, execute: Execute, pool: Executor) -> None:
+    def __init__(self, engine: Engine, lane: Lane, execute: Execute, pool: Pool) -> None:
         self._engine, self._lane, self._execute, self._pool = engine, lane, execute, pool
         self._starter, self._concluder = Starter(engine), Concluder(engine)
         self._admission = Admission(engine)
@@ -49,7 +49,7 @@ class Worker:
                 self._tell("A batch cannot start; its messages come again.", error)
                 batch.again.update(ticket.delivery_id for ticket in tickets)
         self._record_until(None, batch)
-        wait(batch.aside)
+        self._pool.wait(batch.aside, for_all=True)
         return sorted(batch.again)
 
     def _groups(self, deliveries: Sequence[Delivery], batch: "_Batch") -> Iterator[tuple[int, list[Ticket]]]:
@@ -88,8 +88,8 @@ class Worker:
         ]
         self._hold_until(due_ms, batch)
         for ticket, run in self._starter.start_fresh(tickets, jobs):
-            future = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch)
-            batch.pending[future] = ticket.delivery_id
+            task = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch)
+            batch.pending[task] = ticket.delivery_id
 
     def _belongs_elsewhere(self, ticket: Ticket, jobs: Mapping[Key, Job]) -> bool:
         """Whether the job was given another lane after dispatch: then the message moves there."""
@@ -127,9 +127,9 @@ class Worker:
                 return
             beat_ms = self._beat(batch, now_ms)
             next_ms = beat_ms if at_ms is None else min(at_ms, beat_ms)
-            done = wait(batch.pending, max(0, next_ms - now_ms) / 1000, FIRST_COMPLETED).done
+            done = self._pool.wait(batch.pending, max(0, next_ms - now_ms) / 1000)
             if done and len(done) < len(batch.pending):
-                done = wait(batch.pending, LINGER_SECONDS).done
+                done = self._pool.wait(batch.pending, LINGER_SECONDS, for_all=True)
             self._record(done, batch)
 
     def _beat(self, batch: "_Batch", now_ms: int) -> int:
@@ -141,12 +141,12 @@ class Worker:
             (active.beat_ms for active in batch.active()), default=now_ms + self._engine.settings.beat_ms
         )
 
-    def _record(self, done: set["Future[Ended | None]"], batch: "_Batch") -> None:
+    def _record(self, done: Iterable[Task[Ended | None]], batch: "_Batch") -> None:
         ended, deliveries = [], []
-        for future in done:
-            delivery_id = batch.pending.pop(future)
+        for task in done:
+            delivery_id = batch.pending.pop(task)
             try:
-                result = future.result()
+                result = task.result()
             except Exception as error:  # noqa: BLE001 - one surprise must not cost the rest of the batch its records
                 self._tell("A run could not be recorded; its message comes again.", error)
                 batch.again.add(delivery_id)
@@ -165,7 +165,7 @@ class Worker:
 
     def _go_on(self, ended: Sequence[Ended], batch: "_Batch") -> None:
         """Let the backfills of these runs claim their next ones: in the pool, so that nothing that is due waits."""
-        for tenant, identifier in {(each.after.tenant, each.after.backfill) for each in ended}:
+        for tenant, identifier in dict.fromkeys((each.after.tenant, each.after.backfill) for each in ended):
             if identifier is not None:
                 batch.aside.append(self._pool.submit(self._advance, tenant, identifier))
 
@@ -205,9 +205,9 @@ class _Batch:
     """The state of one batch: attempts under way by their deliveries, and the deliveries that must come again."""
 
     deadline: float
-    pending: dict["Future[Ended | None]", str] = field(default_factory=dict)
+    pending: dict[Task[Ended | None], str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
-    aside: list["Future[None]"] = field(default_factory=list)
+    aside: list[Task[None]] = field(default_factory=list)
     _active: dict[int, Active] = field(default_factory=dict)
 
     @contextmanager

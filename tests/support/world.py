@@ -1,7 +1,7 @@
 """A whole Chronos in memory: the real engine over the twins, with a clock that only moves when told."""
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
 from typing import Any
 
 from chalicelib.domain.ids import bucket_of, job_id
@@ -17,6 +17,7 @@ from chalicelib.engine.records import decode_run, encode_job, run_key, run_parti
 from chalicelib.engine.tick import tick
 from chalicelib.engine.timers import Timer, decode_timer, encode_timer, partition
 from chalicelib.engine.work import Worker
+from chalicelib.ports.pool import Task
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Put, Update, Write
 from tests.support.memory import (
@@ -34,16 +35,21 @@ NOON = 1_800_014_400_000
 """2027-01-15T12:00:00Z, a Friday."""
 
 
-class Inline(Executor):
-    """Runs what is submitted at once."""
+class Inline:
+    """A pool that carries out what is submitted at once."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # type: ignore[override]
+    def submit(self, call: Callable[..., Any], *args: Any) -> Future[Any]:
         future: Future[Any] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(call(*args))
         except Exception as error:  # noqa: BLE001 - as the real executors do
             future.set_exception(error)
         return future
+
+    def wait(
+        self, tasks: Collection[Task[Any]], _seconds: float | None = None, *, for_all: bool = False
+    ) -> list[Task[Any]]:
+        return list(tasks)
 
 
 class WatchedRuns(MemoryTable):

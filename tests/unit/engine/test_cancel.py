@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.aws.clock import SystemClock
+from chalicelib.aws.pool import ThreadPool
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
@@ -184,7 +185,8 @@ def under_way(
     now_ms = world.engine.clock.now_ms()
     identity = run_id(job.id, now_ms, "1")
     message = RunMessage(TENANT, job.id, 1, identity, now_ms, now_ms, 1, "manual")
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as threads:
+        pool = ThreadPool(threads)
         worker = Worker(world.engine, "fast", lambda _job, run, _until, stop: execute(world, run, stop), pool)
         again = worker.work([Delivery("1", message.encode())], deadline=world.engine.clock.monotonic() + 30)
     assert again == []
