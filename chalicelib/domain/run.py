@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from chalicelib.domain.progress import Progress
+
 Trigger = Literal["schedule", "manual", "backfill", "redrive", "workflow"]
 SkipReason = Literal[
     "overlap",
@@ -141,6 +143,8 @@ class Run:
     """A merge patch of the job's config for this run alone. It may hold a secret, so no log shows it."""
     dead: bool = False
     """Whether it still lies among the dead letters."""
+    progress: Progress | None = None
+    """How far its latest attempt said that it had come."""
 
     @property
     def is_final(self) -> bool:

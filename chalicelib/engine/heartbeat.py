@@ -8,9 +8,9 @@ from chalicelib.domain.run import Run
 from chalicelib.engine import record
 from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
-from chalicelib.engine.records import run_key
-from chalicelib.ports.stop import Stop
-from chalicelib.ports.table import ConditionFailed, Update
+from chalicelib.engine.records import encode_progress, run_key
+from chalicelib.ports.contact import Contact
+from chalicelib.ports.table import ConditionFailed, Item, Update
 
 ABANDON_MS = 5_000
 """So long before an unrenewed lease ends, the attempt is stopped: nobody else may start it beside this one."""
@@ -23,12 +23,20 @@ class Active:
     job: Job
     run: Run
     beat_ms: int
-    stop: Stop = field(default_factory=Stop)
+    stop: Contact = field(default_factory=Contact)
     cancelled: bool = False
+
+    @property
+    def latest(self) -> Run:
+        """The run with what its attempt has reported."""
+        return self.run if self.stop.latest is None else replace(self.run, progress=self.stop.latest)
 
 
 def beat(engine: Engine, admission: Admission, active: Active) -> None:
-    """Renew the lease and slot of an attempt under way. It is told to stop if it was cancelled or lost its lease."""
+    """Renew the lease and slot of an attempt under way; its latest progress rides along.
+
+    It is told to stop if it was cancelled or lost its lease.
+    """
     now_ms = engine.clock.now_ms()
     active.beat_ms = now_ms + engine.settings.beat_ms
     run = active.run
@@ -38,10 +46,11 @@ def beat(engine: Engine, admission: Admission, active: Active) -> None:
         now_ms=now_ms,
         margin_ms=engine.settings.lease_margin_ms,
     )
+    changes: Item = {"lease_ms": lease_ms}
+    if active.stop.latest is not None:
+        changes["progress"] = encode_progress(active.stop.latest)
     try:
-        item = engine.db.runs.write(
-            Update(run_key(run.tenant, run.id), {"lease_ms": lease_ms}, when=record.mine(run))
-        )
+        item = engine.db.runs.write(Update(run_key(run.tenant, run.id), changes, when=record.mine(run)))
     except ConditionFailed:
         active.stop.want()
         return

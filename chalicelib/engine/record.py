@@ -8,7 +8,7 @@ from chalicelib.domain.run import Run, RunStatus, SkipReason
 from chalicelib.engine.arm import message_of
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
-from chalicelib.engine.records import dead_mark, encode_attempts, encode_run, run_key
+from chalicelib.engine.records import dead_mark, encode_attempts, encode_progress, encode_run, run_key
 from chalicelib.engine.timers import RunTimer, encode_timer
 from chalicelib.ports.table import Absent, Condition, Is, Item, Lacks, Put, TableName, Update, Write, all_of
 
@@ -59,6 +59,7 @@ def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int,
         retry_ms=None,
         skip_reason=None,
         finished_ms=None,
+        progress=None,
     )
 
 
@@ -87,7 +88,7 @@ def takeover(run: Run, existing: Run) -> Update:
     }
     if run.slot is not None:
         changes["slot"] = run.slot
-    gone = ("retry_ms", "skip_reason", "finished_ms")
+    gone = ("retry_ms", "skip_reason", "finished_ms", "progress")
     return Update(run_key(run.tenant, run.id), changes, remove=gone, when=unchanged(existing))
 
 
@@ -97,6 +98,8 @@ def ending(run: Run, before: Run) -> Update:
     for name, value in (("finished_ms", run.finished_ms), ("retry_ms", run.retry_ms)):
         if value is not None:
             changes[name] = value
+    if run.progress is not None:
+        changes["progress"] = encode_progress(run.progress)
     if run.dead:
         changes |= dead_mark(run.tenant, run.id)
     return Update(run_key(run.tenant, run.id), changes, when=mine(before))

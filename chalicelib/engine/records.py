@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
+from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Attempt, Run, RunStatus
 from chalicelib.ports.table import Item, Key
 
@@ -95,6 +96,8 @@ def encode_run(run: Run, *, expires_at: int) -> Item:
         item["overrides"] = json.dumps(run.overrides, separators=(",", ":"), ensure_ascii=False)
     if run.attempts:
         item["attempts"] = encode_attempts(run.attempts)
+    if run.progress:
+        item["progress"] = encode_progress(run.progress)
     if run.dead:
         item.update(dead_mark(run.tenant, run.id))
     return item
@@ -119,6 +122,7 @@ def decode_run(item: Item) -> Run:
         overrides=json.loads(str(item["overrides"])) if "overrides" in item else None,
         attempts=decode_attempts(str(item.get("attempts", "[]"))),
         dead="dead_pk" in item,
+        progress=decode_progress(str(item["progress"])) if "progress" in item else None,
         **values,
     )
 
@@ -127,6 +131,15 @@ def encode_attempts(attempts: tuple[Attempt, ...]) -> str:
     """Compact JSON, an array an attempt."""
     rows = [[a.number, a.started_ms, a.finished_ms, a.outcome, a.error, a.result] for a in attempts]
     return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+
+
+def encode_progress(progress: Progress) -> str:
+    row = [progress.percent, progress.at_ms, progress.message, progress.data]
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+
+
+def decode_progress(text: str) -> Progress:
+    return Progress(*json.loads(text))
 
 
 def decode_attempts(text: str) -> tuple[Attempt, ...]:

@@ -18,8 +18,8 @@ from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.ring import ring_all
 from chalicelib.engine.starter import Starter, Ticket
+from chalicelib.ports.contact import Contact
 from chalicelib.ports.pool import Pool, Task
-from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Key
 
 READ_AHEAD_MS = 40
@@ -27,7 +27,7 @@ READ_AHEAD_MS = 40
 LINGER_SECONDS = 0.002
 """How long an ended attempt waits for others, so that they are recorded in one call."""
 
-Execute = Callable[[Job, Run, float, Stop], Outcome]
+Execute = Callable[[Job, Run, float, Contact], Outcome]
 """Carries out one attempt, until the deadline (monotonic seconds) or until it is to stop. It never raises."""
 
 
@@ -108,7 +108,7 @@ class Worker:
         active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms)
         with batch.keeping(active):
             outcome = self._execute(job, run, deadline, active.stop)
-        ended = self._concluder.settled(job, run, outcome, cancelled=active.cancelled)
+        ended = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
         if not ended.is_retried:
             return ended
         self._concluder.retry(ended, deadline=batch.deadline)

@@ -12,7 +12,7 @@ from chalicelib.domain.run import Run
 from chalicelib.executors.base import Call, ExecutorSettings
 from chalicelib.executors.registry import executor, spec
 from chalicelib.ports.clock import Clock
-from chalicelib.ports.stop import Stop
+from chalicelib.ports.contact import Contact
 
 
 def config_of(job: Job, run: Run) -> dict[str, Any]:
@@ -21,13 +21,13 @@ def config_of(job: Job, run: Run) -> dict[str, Any]:
     return config
 
 
-def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, float, Stop], Outcome]:
-    """What carries out attempts: called with a job, its run, a deadline in monotonic seconds, a wish to stop.
+def attempts(clock: Clock, settings: ExecutorSettings) -> Callable[[Job, Run, float, Contact], Outcome]:
+    """What carries out attempts: called with a job, its run, a deadline in monotonic seconds, a contact.
 
     It never raises.
     """
 
-    def attempt(job: Job, run: Run, deadline: float, stop: Stop) -> Outcome:
+    def attempt(job: Job, run: Run, deadline: float, stop: Contact) -> Outcome:
         kind, execute = spec(job.type), executor(job.type)
         if kind is None or execute is None:
             return Failed("unknown", f"This deployment has no job type {job.type!r}.")

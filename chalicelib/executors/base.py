@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from chalicelib.domain.outcome import Outcome
+from chalicelib.domain.progress import reported
 from chalicelib.ports.clock import Clock
-from chalicelib.ports.stop import Stop
+from chalicelib.ports.contact import Contact
 
 ConfigModel = type[BaseModel]
 
@@ -52,11 +53,18 @@ class Call:
     deadline: float
     clock: Clock
     settings: ExecutorSettings = ExecutorSettings()
-    stop: Stop = field(default_factory=Stop)
+    stop: Contact = field(default_factory=Contact)
 
     def remaining(self) -> float:
         """Seconds until the deadline; zero or less when it has passed."""
         return self.deadline - self.clock.monotonic()
+
+    def progress(self, percent: float, message: str | None = None) -> None:
+        """Say how far the attempt has come, as often as wanted: the latest is stored, each ten seconds and at the end.
+
+        What is out of 0 to 100, or over 200 characters, is cut.
+        """
+        self.stop.report(reported(percent, self.clock.now_ms(), message))
 
 
 Executor = Callable[[Call], Outcome]

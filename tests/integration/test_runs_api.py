@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Attempt, Run, RunStatus
 from chalicelib.engine.core import Engine
 from tests.support.api import ApiClient
@@ -61,6 +62,7 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
         "next_attempt_at": None,
         "skip_reason": None,
         "cancel_requested_at": None,
+        "progress": None,
         "note": None,
         "redrive_of": None,
         "redriven_as": None,
@@ -84,6 +86,14 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
             },
         ],
     }
+
+
+def test_a_run_shows_how_far_it_has_come_also_in_lists(api: ApiClient, kept: Keep) -> None:
+    job_id = api.create()["id"]
+    run = kept(replace(some_run(job_id), progress=Progress(12.5, NOON, "two of sixteen", {"rows": 2})))
+    shown = {"percent": 12.5, "message": "two of sixteen", "data": {"rows": 2}, "at": "2027-01-15T12:00:00Z"}
+    assert api.get(f"/runs/{run.id}").json["progress"] == shown
+    assert api.get("/runs").json["items"][0]["progress"] == shown
 
 
 def test_a_running_run_shows_the_attempt_under_way(api: ApiClient, kept: Keep) -> None:

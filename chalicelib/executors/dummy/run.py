@@ -25,10 +25,14 @@ def execute(call: Call) -> Outcome:
 
 def _rested(call: Call, seconds: float) -> bool:
     """Sleep, a little at a time; False if it is to stop."""
+    config: Config = call.config
     until = call.clock.monotonic() + seconds
     while (left := until - call.clock.monotonic()) > 0:
         if call.stop.is_wanted:
             return False
+        if config.report_progress:
+            passed = seconds - left
+            call.progress(100 * passed / config.duration_seconds, f"{passed:.1f} s have passed.")
         call.clock.sleep(min(left, NAP_SECONDS))
     return True
 

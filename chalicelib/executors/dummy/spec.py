@@ -31,6 +31,9 @@ class Config(BaseModel):
     failure_rate: float = Field(
         0, ge=0, le=1, description="The share of attempts that fail, chosen by a hash of run id and attempt."
     )
+    report_progress: bool = Field(
+        default=False, description="Whether an attempt reports how much of its time has passed."
+    )
     error_kind: ErrorKind = Field("unknown", description="The kind of its failures, as `retry_on` knows it.")
 
 

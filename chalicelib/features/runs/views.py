@@ -34,6 +34,17 @@ class AttemptView(BaseModel):
     result: dict[str, Any] | None
 
 
+class ProgressView(BaseModel):
+    """How far the latest attempt said that it had come."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    percent: float
+    message: str | None
+    data: dict[str, Any] | None
+    at: str = Field(json_schema_extra=_MOMENT, description="When it was reported.")
+
+
 class RunSummary(BaseModel):
     """A run, without its attempts."""
 
@@ -56,6 +67,7 @@ class RunSummary(BaseModel):
     cancel_requested_at: str | None = Field(
         json_schema_extra=_MOMENT, description="When it was asked to stop."
     )
+    progress: ProgressView | None = Field(description="null: nothing was reported.")
     note: str | None = Field(description="What was given with the trigger.")
     redrive_of: str | None = Field(description="The dead run that this one does again.")
     redriven_as: str | None = Field(description="The run that does this dead one again.")
@@ -102,6 +114,7 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "next_attempt_at": _moment(run.retry_ms),
         "skip_reason": run.skip_reason,
         "cancel_requested_at": _moment(run.cancel_ms),
+        "progress": progress_view(run),
         "note": run.note,
         "redrive_of": run.redrive_of,
         "redriven_as": run.redriven_as,
@@ -111,6 +124,15 @@ def summary_fields(run: Run) -> dict[str, Any]:
 def detail_fields(run: Run) -> dict[str, Any]:
     """The values of a RunView, by name."""
     return {**summary_fields(run), "overrides": run.overrides, "attempts": attempt_views(run)}
+
+
+def progress_view(run: Run) -> ProgressView | None:
+    if run.progress is None:
+        return None
+    told = run.progress
+    return ProgressView.model_construct(
+        percent=told.percent, message=told.message, data=told.data, at=rfc3339(told.at_ms)
+    )
 
 
 def attempt_views(run: Run) -> list[AttemptView]:

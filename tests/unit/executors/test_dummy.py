@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.progress import Progress
 from tests.support.calls import call_of, perform
 from tests.support.memory import FakeClock
 
@@ -93,3 +94,16 @@ def test_the_ends_of_the_failure_rate_are_certain(rate: float, expected: type) -
 def test_a_config_that_makes_no_sense_is_refused(config: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError):
         call_of("dummy", config)
+
+
+def test_a_dummy_reports_how_much_of_its_time_has_passed() -> None:
+    clock = FakeClock()
+    call = call_of("dummy", {"duration_seconds": 4, "report_progress": True}, clock=clock)
+    assert isinstance(perform(call, "dummy"), Succeeded)
+    assert call.stop.latest == Progress(93.8, clock.now_ms() - 250, "3.8 s have passed.")
+
+
+def test_a_dummy_that_is_not_told_to_reports_nothing() -> None:
+    call = call_of("dummy", {"duration_seconds": 4}, clock=FakeClock())
+    perform(call, "dummy")
+    assert call.stop.latest is None

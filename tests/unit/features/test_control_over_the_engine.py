@@ -9,7 +9,7 @@ from chalicelib.domain.run import RunStatus
 from chalicelib.engine.message import Delivery
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
-from chalicelib.ports.stop import Stop
+from chalicelib.ports.contact import Contact
 from tests.support.api import ApiClient
 from tests.support.world import NOON, World
 
@@ -33,7 +33,7 @@ def world() -> World:
     """With the real executors, so that a run's config counts."""
     world = World()
     attempt = attempts(world.clock, ExecutorSettings())
-    world.outcome = lambda job, run: attempt(job, run, world.clock.monotonic() + 30, Stop())
+    world.outcome = lambda job, run: attempt(job, run, world.clock.monotonic() + 30, Contact())
     return world
 
 

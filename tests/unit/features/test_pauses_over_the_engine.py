@@ -13,7 +13,7 @@ from chalicelib.engine.arm import timetable_of
 from chalicelib.engine.records import decode_job, job_key
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
-from chalicelib.ports.stop import Stop
+from chalicelib.ports.contact import Contact
 from tests.support.api import ApiClient
 from tests.support.world import NOON, TENANT, World
 
@@ -342,7 +342,7 @@ def test_retries_of_a_run_that_had_begun_go_on_during_a_pause(api: ApiClient, wo
     config = {"fail_attempts": 1}
     retry = {"strategy": "fixed", "initial_delay_seconds": 60, "jitter": "none"}
     attempt = attempts(world.clock, ExecutorSettings())
-    world.outcome = lambda job, run: attempt(job, run, world.clock.monotonic() + 30, Stop())
+    world.outcome = lambda job, run: attempt(job, run, world.clock.monotonic() + 30, Contact())
     url = f"/jobs/{api.create(type='dummy', config=config, retry=retry, schedule='0 * * * *')['id']}"
     go_to(world, 60.5)
     api.post(f"{url}/pause", {"until": at(90)})
