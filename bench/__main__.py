@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import api, cost, drift, imports, schedules, tick, worker
+from bench import api, cost, drift, imports, latency, schedules, tick, worker
 
 Figure = tuple[str, float, str]
 PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
@@ -12,6 +12,7 @@ PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
     "api": api.figures,
     "schedules": schedules.figures,
     "tick": tick.figures,
+    "latency": latency.figures,
     "worker": worker.figures,
     "cost": cost.figures,
     "drift": drift.figures,

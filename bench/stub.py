@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
@@ -24,11 +25,15 @@ HEADERS = {"content-type": "application/x-amz-json-1.0"}
 
 
 class StubAws:
-    """Counts calls by operation, and the CPU seconds that the stub itself took, which do not count."""
+    """Counts calls by operation, and the CPU seconds that the stub itself took, which do not count.
 
-    def __init__(self) -> None:
+    Each call takes the seconds that `latency` gives its service; `most` is how many were under way at once.
+    """
+
+    def __init__(self, latency: Mapping[str, float] | None = None) -> None:
         self.calls: Counter[str] = Counter()
-        self.cpu = 0.0
+        self.cpu, self.under_way, self.most = 0.0, 0, 0
+        self._latency = latency or {}
         self.pages: dict[str, bytes] = {}
         self.items: dict[tuple[str, str], bytes] = {}
         self._lock = threading.Lock()
@@ -44,13 +49,24 @@ class StubAws:
 
     def __call__(self, request: Any, **_: Any) -> AWSResponse:
         started = time.thread_time()
-        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        service, _, operation = request.headers["X-Amz-Target"].decode().rpartition(".")
+        self._wait(self._latency.get(service.partition("_")[0], 0.0))
         raw = AWSResponse(request.url, 200, HEADERS, None)
         raw._content = self._answer(operation, request.body)
         with self._lock:
             self.calls[operation] += 1
             self.cpu += time.thread_time() - started
         return raw
+
+    def _wait(self, seconds: float) -> None:
+        if not seconds:
+            return
+        with self._lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        time.sleep(seconds)  # noqa: TID251 - the network's part
+        with self._lock:
+            self.under_way -= 1
 
     def _answer(self, operation: str, body: bytes) -> bytes:
         match operation:
@@ -97,6 +113,7 @@ def stubbed_engine(stub: StubAws, clock: Clock, *, shards: int = 64) -> Engine:
         ids=SystemIds(),
         telemetry=Silence(),
         settings=EngineSettings(shards=shards),
+        fan=fan,
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chalicelib.engine.work import Worker
     from chalicelib.http.pipeline import Services
 
-FAN_WIDTH = 8
+FAN_WIDTH = 16
 """Calls to AWS that a dispatcher or an api request may have under way at once."""
 WORKER_THREADS = 10
 """As many as a batch has messages."""
@@ -51,6 +51,7 @@ class Wiring:
             settings=EngineSettings(
                 lead_ms=config.lead_ms, shards=config.shards, retention_days=config.retention_days
             ),
+            fan=fan,
         )
 
     @cached_property

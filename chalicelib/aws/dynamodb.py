@@ -6,9 +6,9 @@ from typing import Any
 
 from chalicelib.aws.backoff import tries, while_contended
 from chalicelib.aws.expressions import Expression, decode, encode, encode_key, from_wire, statement, to_wire
-from chalicelib.aws.fan import Fan
 from chalicelib.aws.faults import PASSING, reasons, refusal, translated
 from chalicelib.domain.errors import Unavailable
+from chalicelib.ports.fan import Fan
 from chalicelib.ports.table import (
     Check,
     ConditionFailed,

@@ -5,9 +5,9 @@ from itertools import islice
 from typing import Any
 
 from chalicelib.aws.backoff import tries
-from chalicelib.aws.fan import Fan
 from chalicelib.aws.faults import PASSING, refusal, translated
 from chalicelib.domain.errors import Unavailable
+from chalicelib.ports.fan import Fan
 from chalicelib.ports.queue import Outgoing
 
 BATCH = 10

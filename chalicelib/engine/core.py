@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from chalicelib.ports.clock import Clock
+from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.ids import Ids
 from chalicelib.ports.queue import Queue
 from chalicelib.ports.table import Database
@@ -46,6 +47,7 @@ class Engine:
     ids: Ids
     telemetry: Telemetry
     settings: EngineSettings
+    fan: Fan = one_by_one
 
 
 class Timed(Protocol):

@@ -1,19 +1,19 @@
 """A tick: find the timers of some shards that are due before the horizon, and dispatch them, the oldest last."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
-from chalicelib.engine.timers import BackfillTimer, Timer, decode_timer, due_bound, partition
-from chalicelib.ports.table import Item, Key
+from chalicelib.engine.due import read_due, urgent_first
+from chalicelib.engine.timers import BackfillTimer, Timer
+from chalicelib.ports.table import Key
 
 CHUNK = 1000
 """Timers dispatched together: one journal page, some ten calls for jobs, a hundred for messages."""
-PAGE = 5000
-"""Timers read from one shard in one tick."""
-BACKLOG_MS = 60_000
-"""What is later than this is backlog: it waits while the present fills a page."""
+CHUNKS_AT_ONCE = 3
+"""While one is planned, another is read and a third is sent."""
 
 
 def heartbeat_key(group: int) -> Key:
@@ -21,89 +21,79 @@ def heartbeat_key(group: int) -> Key:
     return "heartbeat", f"dispatcher#{group:02d}"
 
 
+@dataclass(slots=True)
+class _State:
+    """What a tick has done so far. `deadline` is in monotonic seconds, `seen` the timers of the round before."""
+
+    now_ms: int
+    deadline: float
+    done: int = 0
+    is_cut_short: bool = False
+    failures: list[Unavailable] = field(default_factory=list)
+    backfills: list[BackfillTimer] = field(default_factory=list)
+    seen: set[Timer] = field(default_factory=set)
+
+
 def tick(engine: Engine, shards: Sequence[int], *, group: int, deadline: float) -> int:
-    """One pass over the shards; the number dispatched. Stops between calls at `deadline` (monotonic seconds).
+    """Dispatch what is due in the shards, in rounds; the number. Begins nothing after `deadline` (monotonic seconds).
 
     What is unavailable does not stop the rest. It is left to the next tick, and Unavailable is raised at the end.
     """
-    now_ms = engine.clock.now_ms()
-    pk, sk = heartbeat_key(group)
-    done, failures, backfills = 0, list[Unavailable](), list[BackfillTimer]()
-    for chunk in _chunks(_urgent_first(_due(engine, shards, failures, deadline=deadline), now_ms)):
-        if engine.clock.monotonic() >= deadline:
-            engine.telemetry.warning(
-                "A tick ran out of time; the next one goes on.", group=group, dispatched=done
-            )
-            break
-        backfills += [timer for timer in chunk if isinstance(timer, BackfillTimer)]
-        try:
-            dispatch(engine, [timer for timer in chunk if not isinstance(timer, BackfillTimer)])
-        except Unavailable as error:
-            failures.append(error)
-        else:
-            done += len(chunk)
-    _look_after(engine, backfills, deadline)
+    state = _State(engine.clock.now_ms(), deadline)
+    while _round(engine, shards, state):
+        pass
+    if state.is_cut_short:
+        engine.telemetry.warning(
+            "A tick ran out of time; the next one goes on.", group=group, dispatched=state.done
+        )
+    _look_after(engine, state)
+    failures = state.failures
     if failures:
         raise Unavailable(f"{len(failures)} parts of a tick are left to the next one: {failures[0].message}")
-    engine.db.timers.put_all([{"pk": pk, "sk": sk, "at_ms": now_ms, "timers": done}])
-    return done
+    pk, sk = heartbeat_key(group)
+    engine.db.timers.put_all([{"pk": pk, "sk": sk, "at_ms": state.now_ms, "timers": state.done}])
+    return state.done
 
 
-def _look_after(engine: Engine, timers: Sequence[BackfillTimer], deadline: float) -> None:
+def _round(engine: Engine, shards: Sequence[int], state: _State) -> bool:
+    """Dispatch some pages of the shards, several chunks at once; whether another round is of use."""
+    due = read_due(engine, shards, now_ms=state.now_ms, deadline=state.deadline)
+    state.failures += due.failures
+    timers = [timer for timer in due.timers if timer not in state.seen]
+    state.seen = set(due.timers) if due.is_more else set()
+    state.backfills += [timer for timer in timers if isinstance(timer, BackfillTimer)]
+    chunks = _chunks(urgent_first(timers, state.now_ms))
+    answers = engine.fan(
+        lambda chunk: _dispatched(engine, chunk, state.deadline), chunks, at_once=CHUNKS_AT_ONCE
+    )
+    state.failures += [answer for answer in answers if isinstance(answer, Unavailable)]
+    state.done += sum(answer for answer in answers if isinstance(answer, int))
+    is_late = engine.clock.monotonic() >= state.deadline
+    state.is_cut_short = None in answers or (due.is_more and is_late)
+    return due.is_more and bool(timers) and not state.failures and not is_late
+
+
+def _dispatched(engine: Engine, chunk: list[Timer], deadline: float) -> int | Unavailable | None:
+    """How many were dispatched, or what was unavailable; None if there was no time left."""
+    if engine.clock.monotonic() >= deadline:
+        return None
+    try:
+        dispatch(engine, [timer for timer in chunk if not isinstance(timer, BackfillTimer)])
+    except Unavailable as error:
+        return error
+    return len(chunk)
+
+
+def _look_after(engine: Engine, state: _State) -> None:
     """Backfills come last: they never delay what is due."""
-    if not timers:
+    if not state.backfills:
         return
     from chalicelib.engine.backfills import look_after
 
-    for timer in timers:
-        if engine.clock.monotonic() >= deadline:
+    for timer in state.backfills:
+        if engine.clock.monotonic() >= state.deadline:
             return
         look_after(engine, timer)
-
-
-def _due(
-    engine: Engine, shards: Sequence[int], failures: list[Unavailable], *, deadline: float
-) -> list[Timer]:
-    """The timers due before the horizon, at most a page of each shard."""
-    found: list[Timer] = []
-    for shard in shards:
-        if engine.clock.monotonic() >= deadline:
-            break
-        try:
-            items = _page(engine, shard, engine.clock.now_ms())
-        except Unavailable as error:
-            failures.append(error)
-        else:
-            found += _decoded(engine, items)
-    return found
-
-
-def _decoded(engine: Engine, items: Iterable[Item]) -> Iterator[Timer]:
-    for item in items:
-        try:
-            yield decode_timer(item)
-        except ValueError as error:
-            engine.telemetry.warning("A timer cannot be read.", key=str(item["sk"]), error=str(error))
-
-
-def _page(engine: Engine, shard: int, now_ms: int) -> list[Item]:
-    high = due_bound(now_ms + engine.settings.horizon_ms)
-    latest = engine.db.timers.query(partition(shard), high=high, limit=PAGE, backwards=True)
-    if latest.next is None:
-        return latest.items
-    low = due_bound(now_ms - BACKLOG_MS)
-    return engine.db.timers.query(partition(shard), low=low, high=high, limit=PAGE).items or latest.items
-
-
-def _urgent_first(timers: list[Timer], now_ms: int) -> list[Timer]:
-    """What is due now or soon, in order; then the backlog from its newest to its oldest."""
-    present = [timer for timer in timers if timer.due_ms >= now_ms - BACKLOG_MS]
-    backlog = [timer for timer in timers if timer.due_ms < now_ms - BACKLOG_MS]
-    return sorted(present, key=_due_ms) + sorted(backlog, key=_due_ms, reverse=True)
-
-
-def _due_ms(timer: Timer) -> int:
-    return timer.due_ms
 
 
 def _chunks(timers: list[Timer]) -> Iterator[list[Timer]]:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.dynamodb import AwsDatabase
-from chalicelib.aws.fan import one_by_one
 from chalicelib.aws.sqs import SqsQueue
 from chalicelib.domain.run import Attempt, Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.records import encode_run
+from chalicelib.ports.fan import one_by_one
 from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
 from tests.support.aws import create_queues, create_tables, moto

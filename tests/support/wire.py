@@ -15,8 +15,8 @@ from botocore.retries import standard
 from chalicelib.aws.backoff import FIRST_PAUSE_SECONDS
 from chalicelib.aws.clients import make_client
 from chalicelib.aws.dynamodb import AwsDatabase, AwsTable
-from chalicelib.aws.fan import Fan, one_by_one
 from chalicelib.aws.sqs import SqsQueue
+from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.queue import Outgoing
 from tests.support.aws import ACCESS
 from tests.support.memory import FakeClock

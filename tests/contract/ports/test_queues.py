@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.aws.fan import Fan, ThreadedFan, one_by_one
+from chalicelib.aws.fan import ThreadedFan
 from chalicelib.aws.sqs import SqsQueue
 from chalicelib.domain.errors import Unavailable
+from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.queue import MAX_BODY_BYTES, MAX_DELAY_SECONDS, Outgoing, Queue
 from infra.local.fixtures import Stack
 from tests.support.aws import create_queues, emulated, moto

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.dynamodb import AwsDatabase
-from chalicelib.aws.fan import one_by_one
+from chalicelib.ports.fan import one_by_one
 from chalicelib.ports.table import (
     PRESENT,
     Absent,
