@@ -31,7 +31,7 @@ class Settings(BaseModel):
     fast_queue_url: str = Field(pattern=r"^https?://")
     long_queue_url: str = Field(pattern=r"^https?://")
     stage: str = "dev"
-    lead_ms: int = Field(250, ge=0, le=10_000)
+    lead_ms: int = Field(150, ge=0, le=10_000)
     shards: int = Field(64, ge=1, le=999)
     dispatchers: int = Field(4, ge=1, le=64)
     retention_days: int = Field(30, ge=1, le=3650)

@@ -24,7 +24,7 @@ class EngineSettings:
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
     """
 
-    lead_ms: int = 250
+    lead_ms: int = 150
     horizon_ms: int = 120_000
     hold_limit_ms: int = 5_000
     shards: int = 64

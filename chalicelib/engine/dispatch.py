@@ -12,14 +12,15 @@ from chalicelib.engine.journal import encode_page
 from chalicelib.engine.missed import SkippedRange
 from chalicelib.engine.plan import Plan, plan_timer
 from chalicelib.engine.records import job_key, skips_of_job
-from chalicelib.engine.ring import ring_all
+from chalicelib.engine.ring import ring_in_phase
 from chalicelib.engine.timers import DispatchedTimer, JobTimer, encode_timer, timer_key
 from chalicelib.ports.table import Item, Key
 
 
-def dispatch(engine: Engine, timers: Sequence[DispatchedTimer]) -> int:
+def dispatch(engine: Engine, timers: Sequence[DispatchedTimer], *, patient: bool = False) -> int:
     """Ring what the timers ask for before the horizon, and set the timers that follow; the number of rings.
 
+    If `patient` it may wait, less than a second, for the phase of the second at which sends spare holds.
     Raises Unavailable when a table or a queue stays unreachable; the timers are then still there.
     """
     now_ms = engine.clock.now_ms()
@@ -28,7 +29,7 @@ def dispatch(engine: Engine, timers: Sequence[DispatchedTimer]) -> int:
     if rings:
         page = encode_page((ring.message for ring in rings), now_ms=now_ms, nonce=engine.ids.random_bytes(8))
         engine.db.timers.put_all([page])
-        ring_all(engine.lanes, rings, now_ms=now_ms, lead_ms=engine.settings.lead_ms)
+        ring_in_phase(engine, rings, patient=patient)
     skipped = [skipped for plan in plans for skipped in plan.skipped]
     if skipped:
         engine.db.runs.put_all([encode_skipped(each, engine.settings.expires_at(now_ms)) for each in skipped])

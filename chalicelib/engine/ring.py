@@ -1,11 +1,15 @@
 """Ringing: run messages onto their lanes, delayed so that each arrives shortly before its run is due."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from chalicelib.engine.core import Lane
+from chalicelib.engine.core import Engine, Lane
+from chalicelib.engine.phase import Sending, sending_ms, sendings
 from chalicelib.engine.plan import Ring
 from chalicelib.ports.queue import MAX_DELAY_SECONDS, Outgoing, Queue
+
+OVERSLEPT_MS = 20
+"""So much later than planned a send still counts as sent on time; the lead covers it."""
 
 
 def delay_seconds(ring: Ring, *, now_ms: int, lead_ms: int) -> int:
@@ -23,3 +27,23 @@ def ring_all(lanes: Mapping[Lane, Queue], rings: Iterable[Ring], *, now_ms: int,
         outgoing[ring.lane].append(Outgoing(ring.message.encode(), delay))
     for lane, messages in outgoing.items():
         lanes[lane].send(messages)
+
+
+def ring_in_phase(engine: Engine, rings: Sequence[Ring], *, patient: bool) -> None:
+    """Send all of them; a `patient` dispatcher waits, less than a second, where that spares its workers more.
+
+    The lead is lengthened by the time that the sends take: what goes last still arrives in time.
+    """
+    lead_ms = engine.settings.lead_ms + sending_ms(len(rings))
+    now_ms = engine.clock.now_ms()
+    plan = sendings(rings, now_ms=now_ms, lead_ms=lead_ms) if patient else [Sending(now_ms, rings)]
+    for sending in plan:
+        engine.clock.sleep((sending.at_ms - engine.clock.now_ms()) / 1000)
+        ring_all(
+            engine.lanes, sending.rings, now_ms=_sent_ms(sending, engine.clock.now_ms()), lead_ms=lead_ms
+        )
+
+
+def _sent_ms(sending: Sending, now_ms: int) -> int:
+    """From when to count the delay: a millisecond after its phase a message would appear a second early."""
+    return max(sending.at_ms, now_ms - OVERSLEPT_MS)

@@ -62,9 +62,11 @@ def _round(engine: Engine, shards: Sequence[int], state: _State) -> bool:
     timers = [timer for timer in due.timers if timer not in state.seen]
     state.seen = set(due.timers) if due.is_more else set()
     state.backfills += [timer for timer in timers if isinstance(timer, BackfillTimer)]
-    chunks = _chunks(urgent_first(timers, state.now_ms))
+    chunks, patient = _chunks(urgent_first(timers, state.now_ms)), len(timers) <= CHUNK
     answers = engine.fan(
-        lambda chunk: _dispatched(engine, chunk, state.deadline), chunks, at_once=CHUNKS_AT_ONCE
+        lambda chunk: _dispatched(engine, chunk, state.deadline, patient=patient),
+        chunks,
+        at_once=CHUNKS_AT_ONCE,
     )
     state.failures += [answer for answer in answers if isinstance(answer, Unavailable)]
     state.done += sum(answer for answer in answers if isinstance(answer, int))
@@ -73,12 +75,15 @@ def _round(engine: Engine, shards: Sequence[int], state: _State) -> bool:
     return due.is_more and bool(timers) and not state.failures and not is_late
 
 
-def _dispatched(engine: Engine, chunk: list[Timer], deadline: float) -> int | Unavailable | None:
+def _dispatched(
+    engine: Engine, chunk: list[Timer], deadline: float, *, patient: bool
+) -> int | Unavailable | None:
     """How many were dispatched, or what was unavailable; None if there was no time left."""
     if engine.clock.monotonic() >= deadline:
         return None
     try:
-        dispatch(engine, [timer for timer in chunk if not isinstance(timer, BackfillTimer)])
+        timers = [timer for timer in chunk if not isinstance(timer, BackfillTimer)]
+        dispatch(engine, timers, patient=patient)
     except Unavailable as error:
         return error
     return len(chunk)

@@ -192,6 +192,23 @@ class FakeClock:
             self.ms += seconds * 1000  # type: ignore[assignment]
 
 
+class ClockAside:
+    """The clock of something that goes on beside the rest: when it sleeps, only its own time passes."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock, self._slept_ms = clock, 0.0
+
+    def now_ms(self) -> int:
+        return int(self._clock.ms + self._slept_ms)
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic() + self._slept_ms / 1000
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self._slept_ms += seconds * 1000
+
+
 class FakeIds:
     """Counts instead of drawing; `fraction` is fixed."""
 

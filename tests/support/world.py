@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.ids import bucket_of, job_id
@@ -21,6 +22,7 @@ from chalicelib.ports.pool import Task
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Put, Update, Write
 from tests.support.memory import (
+    ClockAside,
     FakeClock,
     FakeIds,
     MemoryDatabase,
@@ -127,8 +129,10 @@ class World:
         return self.save(job.model_copy(update=fields))
 
     def tick(self) -> int:
-        shards = range(self.engine.settings.shards)
-        return tick(self.engine, shards, group=0, deadline=self.clock.monotonic() + 50)
+        """One tick. Workers go on while it waits for the phase of the second."""
+        engine = replace(self.engine, clock=ClockAside(self.clock))
+        shards = range(engine.settings.shards)
+        return tick(engine, shards, group=0, deadline=self.clock.monotonic() + 50)
 
     def dispatch(self, *timers: Timer) -> int:
         return dispatch(self.engine, timers)
