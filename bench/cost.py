@@ -1,145 +1,207 @@
-"""What a million runs cost on AWS: units counted over the twins, at published prices."""
+"""What a million runs cost on AWS, step by step: units counted over the twins, times modelled, at list prices.
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+`full`: a thousand jobs due at one moment, ten a batch. `sparse`: a thousand due at moments of their own, each alone in
+its batch. `alone`: the only job of its tick too. A model of times, since no machine of ours is Lambda: see Model.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import Literal
 
 from bench.jobs import NOON, jobs
-from chalicelib.aws.sqs import BATCH
+from chalicelib.domain.cost import DISPATCH_SECONDS, DISPATCHER_GB, LOG_BYTES, Usage
+from chalicelib.domain.job import Job
+from chalicelib.domain.prices import PRICES, Architecture, Prices
 from chalicelib.engine.arm import first_timer
+from chalicelib.engine.core import EngineSettings
+from chalicelib.engine.phase import PHASE_MS, sending_ms
 from chalicelib.engine.records import encode_job
 from chalicelib.engine.timers import encode_timer
-from chalicelib.ports.queue import Outgoing
-from chalicelib.ports.table import Item, Key, Page, Put, Update, Write
-from tests.support.memory import FakeClock, MemoryQueue, MemoryTable
-from tests.support.world import World
+from chalicelib.features.jobs import service
+from chalicelib.features.jobs.definition import definition_of
+from chalicelib.ports.table import Put
+from infra.project import defaults
+from tests.support.counting import CountingWorld, Meter
 
-# USD, us-east-1, on demand, x86, as published in November 2026; before any free tier.
-PRICES = {
-    "dynamodb_write_unit": 0.625e-6,
-    "dynamodb_read_unit": 0.125e-6,
-    "sqs_request": 0.40e-6,
-    "lambda_request": 0.20e-6,
-    "lambda_gb_second": 16.6667e-6,
-    "scheduler_invocation": 1.0e-6,
-    "log_gb": 0.50,
-}
-COUNT = 1000
-LEAD_SECONDS, MEAN_ROUNDING_SECONDS = 0.25, 0.5
-"""A message becomes visible `lead` before its moment, and up to a second earlier: delays are whole seconds."""
-WORKER_GB, WORKER_SECONDS = 0.5, 0.06
-"""Beside the hold: two batches of statements and a read at 5 to 10 ms, and the CPU that `worker` measures, doubled."""
-DISPATCHER_GB, DISPATCHER_SECONDS = 1.0, 0.9
-"""For 1,000 jobs: some 200 calls, eight at a time, at 5 to 10 ms, and the CPU that `tick` measures, doubled."""
-LOG_BYTES = 900
-"""An invocation's own lines, and Lambda's START, END and REPORT."""
-INDEX_OF = {"job": "by_job", "dead_pk": "dead", "lpk": "lists"}
+Scenario = Literal["full", "sparse", "alone"]
+COUNT: dict[Scenario, int] = {"full": 1000, "sparse": 1000, "alone": 1}
+VCPU_MB = 1769
+"""Lambda gives a whole processor at so many MB, and shares in proportion."""
+GROUPS, MINUTES = 4, 30 * 1440
+QUEUES, POLLS_A_MINUTE = 4, 15
+"""Lambda polls each queue with five long polls of 20 s at a time, whether or not there is anything in it."""
 
 
-class CountingTable(MemoryTable):
-    """Counts capacity as DynamoDB does: a write unit a started KB, a read unit a started 4 KB, indexes apart."""
+@dataclass(frozen=True)
+class Model:
+    """Milliseconds. `cpu_*`: of a whole processor, for a batch of one and each further run, twice what `bench worker`
+    measures; `call`: of DynamoDB; `hop`: how long after a message becomes visible it is held."""
 
-    def __init__(self, units: Counter[str]) -> None:
-        super().__init__()
-        self._units = units
+    memory_mb: int
+    lead: float = EngineSettings().lead_ms
+    hop: float = 16
+    call: float = 8
+    cpu_batch: float = 3.0
+    cpu_run: float = 0.8
 
-    def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
-        found = super().get_many(keys)
-        self._units["dynamodb_read_unit"] += sum(ceil(_size(item) / 4096) for item in found.values())
-        return found
-
-    def query(self, pk: str, **arguments: object) -> Page:  # type: ignore[override]
-        page = super().query(pk, **arguments)  # type: ignore[arg-type]
-        self._units["dynamodb_read_unit"] += max(1, ceil(sum(map(_size, page.items)) / 4096))
-        return page
-
-    def apply(self, write: Write) -> Item:
-        key = (str(write.item["pk"]), str(write.item["sk"])) if isinstance(write, Put) else write.key
-        before = dict(self.items.get(key, {}))
-        after = super().apply(write)
-        self._units["dynamodb_write_unit"] += max(1, ceil(max(_size(before), _size(after)) / 1024))
-        names = set(write.set) | set(write.remove) if isinstance(write, Update) else set(before) | set(after)
-        self._units["dynamodb_write_unit"] += sum(
-            1 for name in INDEX_OF if name in names and before.get(name) != after.get(name)
-        )
-        return after
+    def batch_seconds(self, size: int, early_ms: float) -> dict[str, float]:
+        """Seconds of one batch by step. Jobs are read during the hold."""
+        cpu = (self.cpu_batch + self.cpu_run * (size - 1)) * VCPU_MB / self.memory_mb
+        return {
+            "hold": (self.lead + early_ms - self.hop) / 1000,
+            "start": (self.call + cpu / 2) / 1000,
+            "finish": (self.call + cpu / 2) / 1000,
+        }
 
 
-class CountingQueue(MemoryQueue):
-    """Counts requests: a send for each ten messages, and the event source's receive and delete for each batch."""
-
-    def __init__(self, clock: FakeClock, units: Counter[str]) -> None:
-        super().__init__(clock)
-        self._units = units
-
-    def send(self, messages: Sequence[Outgoing]) -> None:
-        super().send(messages)
-        self._units["sqs_request"] += ceil(len(messages) / BATCH)
+def memory_of(function: str) -> int:
+    found: int = defaults()["lambda_functions"][function]["lambda_memory_size"]
+    return found
 
 
 def figures() -> Iterable[tuple[str, float, str]]:
-    full, sparse = _units(per_batch=10), _units(per_batch=1)
-    for name, units in (("", full), ("_sparse", sparse)):
-        yield f"cost_usd_per_million_runs{name}", _usd(units), "USD"
-    for unit, price in PRICES.items():
-        yield f"cost_usd_per_million_runs_{unit}", full[unit] / COUNT * 1e6 * price, "USD"
-    yield "idle_usd_per_month", _idle_usd(), "USD"
+    for architecture, prices in PRICES.items():
+        for scenario in COUNT:
+            usd = million_usd(scenario, prices)
+            yield f"cost_usd_per_million_runs_{scenario}_{architecture}", sum(usd.values()), "USD"
+    for scenario in COUNT:
+        for step, usd_of_step in million_usd(scenario, PRICES["arm64"]).items():
+            yield f"cost_usd_per_million_runs_{scenario}_{step}", usd_of_step, "USD"
+    for unit, amount in sum(steps("full").values(), Usage()).usd(PRICES["arm64"]).items():
+        yield f"cost_usd_per_million_runs_full_of_{unit}", amount * 1e6, "USD"
+    for memory in (128, 256, 512, 1024):
+        for scenario in COUNT:
+            usd = million_usd(scenario, PRICES["arm64"], memory_mb=memory)
+            yield f"cost_usd_per_million_runs_{scenario}_workers_{memory}_mb", sum(usd.values()), "USD"
+    yield "cost_usd_per_million_runs_kept_30_days", kept_usd(PRICES["arm64"]), "USD"
+    yield "cost_usd_per_million_jobs_saved", saved_usd(PRICES["arm64"]), "USD"
+    for item, usd_a_month in idle_usd("arm64").items():
+        yield f"idle_usd_per_month_{item}", usd_a_month, "USD"
+    yield "idle_usd_per_month", sum(idle_usd("arm64").values()), "USD"
 
 
-def _units(*, per_batch: int) -> Counter[str]:
-    """What 1,000 runs use: jobs due at one moment in full batches, or each alone."""
-    units: Counter[str] = Counter()
-    world = World(NOON)
-    for name in ("catalog", "timers", "runs"):
-        setattr(world.db, name, CountingTable(units))
-    queue = CountingQueue(world.clock, units)
-    world.engine.lanes["fast"] = queue  # type: ignore[index]
-    for job in jobs(COUNT, shards=world.engine.settings.shards):
+def million_usd(scenario: Scenario, prices: Prices, *, memory_mb: int | None = None) -> dict[str, float]:
+    """USD of a million runs by step."""
+    found = steps(scenario, memory_mb=memory_mb)
+    return {step: usage.total_usd(prices) * 1e6 for step, usage in found.items()}
+
+
+def steps(scenario: Scenario, *, memory_mb: int | None = None) -> dict[str, Usage]:
+    """What one run uses, by step."""
+    count, batch = COUNT[scenario], 10 if scenario == "full" else 1
+    meter = counted(scenario)
+    found: defaultdict[str, Usage] = defaultdict(Usage)
+    for (call, unit), amount in meter.amounts.items():
+        found[_step(call)] += replace(Usage(), **{unit: amount / count})
+    model = Model(memory_mb or memory_of("fast_worker"))
+    for step, seconds in model.batch_seconds(batch, _early_ms(scenario)).items():
+        found[step] += Usage(gb_seconds=seconds * model.memory_mb / 1024 / batch)
+    found["tick_compute"] += _tick_compute(scenario)
+    found["receive"] += Usage(queue_requests=1 / batch, invocations=1 / batch)
+    found["delete"] += Usage(queue_requests=1 / batch)
+    found["log"] += Usage(log_bytes=LOG_BYTES / batch)
+    return dict(found)
+
+
+def _early_ms(scenario: Scenario) -> float:
+    """How much earlier than the lead a message appears: the spread of the sends, or what is left of the second."""
+    if scenario == "alone":
+        return 500 + sending_ms(1)
+    return sending_ms(COUNT[scenario]) + (PHASE_MS / 2 if scenario == "sparse" else 0)
+
+
+def _tick_compute(scenario: Scenario) -> Usage:
+    """A tick of a thousand waits half a second for its phase; what is alone rides on a tick that comes anyway."""
+    if scenario == "alone":
+        return Usage(gb_seconds=0.03 * DISPATCHER_GB)
+    seconds = DISPATCH_SECONDS + 0.5 / COUNT[scenario]
+    return Usage(gb_seconds=seconds * DISPATCHER_GB, invocations=1 / COUNT[scenario])
+
+
+STEPS = {
+    "tick query": "tick_query",
+    "tick get": "tick_jobs",
+    "tick put journal": "tick_journal",
+    "tick put heartbeat": "tick_heartbeat",
+    "tick put shard": "tick_advance",
+    "tick delete shard": "tick_advance",
+    "tick send": "tick_ring",
+    "work get": "start",
+    "work put": "start",
+    "work update": "finish",
+}
+
+
+def _step(call: str) -> str:
+    return next(step for prefix, step in STEPS.items() if call.startswith(prefix))
+
+
+def counted(scenario: Scenario) -> Meter:
+    """The units of a tick and of all the work that it gives."""
+    world = CountingWorld(NOON)
+    for job in _due_jobs(scenario, world.engine.settings.shards):
         timer = first_timer(job, NOON)
         if timer is None:
             raise ValueError("an hourly job has a next occurrence")
-        world.db.catalog.items[f"local#{job.id}", "job"] = encode_job(job)
+        world.db.catalog.write(Put(encode_job(job)))
         world.db.timers.write(Put(encode_timer(timer)))
-    units.clear()
+    world.meter.amounts.clear()
     world.tick()
-    world.clock.ms = NOON + 60_000
-    world.queue = queue
-    world.deliver(per_batch)
-    if len(world.executed) != COUNT:
-        raise ValueError(f"{len(world.executed)} of {COUNT} jobs ran")
-    batches = COUNT / per_batch
-    hold = LEAD_SECONDS + MEAN_ROUNDING_SECONDS + WORKER_SECONDS
-    units["sqs_request"] += ceil(batches * 2)
-    units["lambda_request"] = ceil(batches) + 1
-    units["scheduler_invocation"] = 1
-    gb_seconds = batches * hold * WORKER_GB + DISPATCHER_SECONDS * DISPATCHER_GB
-    units["lambda_gb_second"] = gb_seconds  # type: ignore[assignment]
-    units["log_gb"] = (batches + 1) * LOG_BYTES / 1e9  # type: ignore[assignment]
-    return units
+    if scenario == "alone":
+        _forget_what_every_tick_costs(world.meter)
+    world.clock.ms = NOON + 110_000
+    world.deliver(10 if scenario == "full" else 1)
+    if len(world.executed) != COUNT[scenario]:
+        raise ValueError(f"{len(world.executed)} of {COUNT[scenario]} jobs ran")
+    return world.meter
 
 
-def _usd(units: Counter[str]) -> float:
-    return sum(PRICES[unit] * amount for unit, amount in units.items()) / COUNT * 1e6
+def _due_jobs(scenario: Scenario, shards: int) -> Iterable[Job]:
+    """Those of `full` at minute 1; the others at moments of their own in it."""
+    for number, job in enumerate(jobs(COUNT[scenario], shards=shards)):
+        if scenario == "full":
+            yield job
+        else:
+            second = job.schedule.model_copy(update={"expression": f"{number % 50} 1 * * * *"})
+            yield job.model_copy(update={"schedule": second})
 
 
-def _idle_usd() -> float:
-    """A month in which nothing is due: four dispatchers a minute, 64 shards queried, four heartbeats."""
-    minutes = 30 * 1440
-    gb_seconds = 4 * 0.15 * DISPATCHER_GB
-    return minutes * (
-        64 * PRICES["dynamodb_read_unit"]
-        + 4 * (PRICES["dynamodb_write_unit"] + PRICES["lambda_request"] + PRICES["scheduler_invocation"])
-        + gb_seconds * PRICES["lambda_gb_second"]
-        + 4 * LOG_BYTES / 1e9 * PRICES["log_gb"]
+def _forget_what_every_tick_costs(meter: Meter) -> None:
+    for call, unit in list(meter.amounts):
+        if call.startswith(("tick query", "tick put heartbeat")):
+            del meter.amounts[call, unit]
+
+
+def kept_usd(prices: Prices) -> float:
+    """A million runs' records for 30 days, with their index and point-in-time recovery; 100 bytes an item are added."""
+    stored_gb = 1e6 * (600 + 100 + 200) / 1e9
+    return stored_gb * (prices.stored_gb_month + prices.backed_up_gb_month)
+
+
+def saved_usd(prices: Prices) -> float:
+    """A million jobs saved by the API: its writes, and 30 ms of its function. API Gateway's own price is not in it."""
+    world = CountingWorld(NOON)
+    definition = {"name": "hourly", "type": "dummy", "schedule": "30 4 * * *"}
+    service.create(world.engine, "local", definition_of(definition))
+    units = Usage(write_units=world.meter.total("write_units"), read_units=world.meter.total("read_units"))
+    compute = Usage(invocations=1, gb_seconds=0.03 * memory_of("api_handler") / 1024, log_bytes=300)
+    return (units + compute).total_usd(prices) * 1e6
+
+
+def idle_usd(architecture: Architecture) -> dict[str, float]:
+    """A month in which nothing is due, by what costs it."""
+    prices = PRICES[architecture]
+    tick = Usage(
+        write_units=1,
+        read_units=64 / GROUPS,
+        invocations=1,
+        gb_seconds=0.15 * memory_of("dispatcher") / 1024,
+        log_bytes=LOG_BYTES,
     )
-
-
-def _size(item: Item) -> int:
-    """Bytes as DynamoDB counts them: names and values in UTF-8, numbers by their digits."""
-    return sum(len(name) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(value: str | int | bytes) -> int:
-    if isinstance(value, int):
-        return ceil(len(str(abs(value))) / 2) + 1
-    return len(value.encode()) if isinstance(value, str) else len(value)
+    polls = ceil(QUEUES * POLLS_A_MINUTE * MINUTES)
+    return {
+        "ticks": tick.total_usd(prices) * GROUPS * MINUTES + prices.schedule * GROUPS * MINUTES,
+        "polls": polls * prices.queue_request,
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -38,6 +38,7 @@ class Settings(BaseModel):
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     log_level: str = "INFO"
+    architecture: Literal["arm64", "x86_64"] = "arm64"
 
 
 class BadSettings(Exception):

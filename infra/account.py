@@ -10,6 +10,7 @@ from typing import Any
 from infra.errors import Stop
 from infra.functions import Function, Json, functions
 from infra.project import API_STAGE
+from infra.template import LOGGING
 
 _API = re.compile(r":execute-api:[^:]+:\d+:(\w+)/")
 _MARK = "chronos:fingerprint"
@@ -110,6 +111,16 @@ def allow_loops(session: Any, live: Live) -> None:
     for function, arn, _ in live.functions:
         if function.may_loop:
             client.put_function_recursion_config(FunctionName=arn, RecursiveLoop="Allow")
+
+
+def log_little(session: Any, live: Live, level: str) -> None:
+    """Give the functions the logging that Chalice cannot express; those that have it are left alone."""
+    client, wanted = session.client("lambda"), {**LOGGING, "ApplicationLogLevel": level}
+    for _, arn, _ in live.functions:
+        found = client.get_function_configuration(FunctionName=arn).get("LoggingConfig", {})
+        if not wanted.items() <= found.items():
+            client.get_waiter("function_updated_v2").wait(FunctionName=arn, WaiterConfig={"Delay": 1})
+            client.update_function_configuration(FunctionName=arn, LoggingConfig=wanted)
 
 
 def mark(session: Any, live: Live, fingerprint: str) -> None:

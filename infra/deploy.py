@@ -26,7 +26,8 @@ def deploy(stage: str, *, new_key: bool = False, force: bool = False) -> None:
         session = account.session()
         stack, live = _look(session, stage)
         refusals.check_usable(stack, live, stage)
-        now, settings = package.fingerprint(stage, project.architecture()), _settings(os.environ)
+        chosen = project.architecture(kept=stack.parameters.get("Architecture", "") if stack else "")
+        now, settings = package.fingerprint(stage, chosen), {**_settings(os.environ), "Architecture": chosen}
         if not (new_key or force) and _is_done(stack, live, now, settings):
             print(f"{stage} is up to date: {live.url(session.region_name)} (FORCE=1 deploys all the same)")
             return
@@ -76,7 +77,10 @@ def _look(session: Any, stage: str) -> tuple[Stack | None, Live]:
 
 
 def _settings(environ: Mapping[str, str]) -> dict[str, str]:
-    return {parameter: environ[name] for name, parameter in _SETTINGS.items() if name in environ}
+    given = {parameter: environ[name] for name, parameter in _SETTINGS.items() if name in environ}
+    if given.get("LogLevel") == "WARNING":
+        given["LogLevel"] = "WARN"
+    return given
 
 
 def _is_done(stack: Stack | None, live: Live, fingerprint: str, settings: Mapping[str, str]) -> bool:
@@ -112,7 +116,7 @@ def _chalice_deploy(session: Any, stage: str, outputs: Mapping[str, str], live: 
     _step("chalice deploy")
     copy = project.for_deployment(stage, outputs)
     project.record(copy, stage, live.resources(session.region_name))
-    bundle(copy, project.architecture())
+    bundle(copy, outputs["ChronosArchitecture"])
     chalice(copy, "deploy", "--stage", stage)
 
 
@@ -124,6 +128,7 @@ def _complete(session: Any, stage: str, outputs: Mapping[str, str]) -> Live:
         raise Stop("Not all that `chalice deploy` made can be found: run the same command again.")
     _put(session, stage, live.parameters(), exists=True)
     account.allow_loops(session, live)
+    account.log_little(session, live, outputs["ChronosLogLevel"])
     gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE)
     _for_people(session, stage, outputs, live)
     return live

@@ -35,7 +35,7 @@ def fingerprint(stage: str, chosen: str) -> str:
 def package(stage: str, chosen: str = "", out: Path = PACKAGE) -> bool:
     """Write template.json and deployment.zip into `out`; False if they are those of the same sources already.
 
-    `chosen` is an architecture, that of .chalice/config.json if empty.
+    `chosen` is an architecture, that of the environment or of .chalice/config.json if empty.
     """
     chosen = chosen or architecture()
     mark, now = out / "fingerprint", fingerprint(stage, chosen)
@@ -46,7 +46,7 @@ def package(stage: str, chosen: str = "", out: Path = PACKAGE) -> bool:
     project = for_package(stage, chosen)
     code = bundle(project, chosen)
     merge, built = BUILD / f"merge-{stage}.json", BUILD / f"out-{stage}"
-    merge.write_text(json.dumps(merge_template(stage)))
+    merge.write_text(json.dumps(merge_template(stage, chosen)))
     region = {"AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1")}
     arguments = ["--stage", stage, "--merge-template", str(merge), str(built)]
     chalice(project, "package", *arguments, quiet=True, env=region)

@@ -9,12 +9,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from infra.errors import Stop
 from infra.functions import APP, Function, Json, from_outputs, functions, policy
 from infra.paths import BUILD, ROOT, STAGES
 from infra.template import environment, package_policy
 
 CONFIG = ROOT / ".chalice" / "config.json"
 API_STAGE = "api"
+ARCHITECTURES = ("arm64", "x86_64")
 _CODE = ("app.py", "requirements.txt", "chalicelib")
 
 
@@ -24,9 +26,16 @@ def defaults() -> Json:
     return found
 
 
-def architecture() -> str:
-    """What Lambda runs on, x86_64 or arm64: of what is deployed, not of this machine."""
-    return str(defaults()["lambda_architecture"])
+def architecture(kept: str = "") -> str:
+    """What Lambda runs on, x86_64 or arm64: of what is deployed, not of this machine.
+
+    The environment's ARCHITECTURE, or what the stage has (`kept`), or what is said in .chalice/config.json. Stop if
+    Lambda knows no such thing.
+    """
+    chosen = os.environ.get("ARCHITECTURE") or kept or str(defaults()["lambda_architecture"])
+    if chosen not in ARCHITECTURES:
+        raise Stop(f"ARCHITECTURE must be {' or '.join(ARCHITECTURES)}, not {chosen!r}.")
+    return chosen
 
 
 def for_package(stage: str, chosen: str) -> Path:
@@ -80,7 +89,11 @@ def record(project: Path, stage: str, deployed: list[Json]) -> None:
 def _of_stack(project: Path, stage: str, outputs: Mapping[str, str], more: Mapping[str, str]) -> None:
     # Chalice refuses empty values.
     variables = {name: value for name, value in environment(dict(outputs)).items() if value != ""}
-    fill, added = from_outputs(outputs), {"environment_variables": {**variables, **more}}
+    fill = from_outputs(outputs)
+    added = {
+        "environment_variables": {**variables, **more},
+        "lambda_architecture": outputs["ChronosArchitecture"],
+    }
     _write(project, stage, lambda function: policy(function, fill), added)
 
 

@@ -33,9 +33,17 @@ def environment(outputs: dict[str, Any]) -> Json:
     }
 
 
-def merge_template(stage: str) -> Json:
-    """What `chalice package --merge-template` adds and overrides. The functions are known: nothing is conditional."""
+LOGGING = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
+"""Of a function: no START, END and REPORT of each invocation, which would be most of its log and of its price."""
+
+
+def merge_template(stage: str, architecture: str) -> Json:
+    """What `chalice package --merge-template` adds and overrides. The functions are known: nothing is conditional.
+
+    The code zip is there too, so the architecture is no parameter any more.
+    """
     template = infra_template(stage)
+    template["Outputs"]["ChronosArchitecture"]["Value"] = architecture
     arns = {function.resource + "Arn": function.resource for function in functions()}
     resources: Json = _inline(template["Resources"], arns)
     for resource in resources.values():
@@ -46,7 +54,11 @@ def merge_template(stage: str) -> Json:
     resources["RestAPI"] = {"Properties": _api()}
     return {
         "Description": template["Description"],
-        "Parameters": {name: value for name, value in template["Parameters"].items() if name not in arns},
+        "Parameters": {
+            name: value
+            for name, value in template["Parameters"].items()
+            if name not in arns and name != "Architecture"
+        },
         "Resources": resources,
         "Outputs": template["Outputs"],
     }
@@ -68,7 +80,12 @@ def _function(function: Function, variables: Json) -> Json:
     name = function.full_name("${Stage}")
     loop = {"RecursiveLoop": "Allow"} if function.may_loop else {}
     return {
-        "Properties": {"FunctionName": {"Fn::Sub": name}, "Environment": {"Variables": variables}, **loop}
+        "Properties": {
+            "FunctionName": {"Fn::Sub": name},
+            "Environment": {"Variables": variables},
+            "LoggingConfig": {**LOGGING, "ApplicationLogLevel": {"Ref": "LogLevel"}},
+            **loop,
+        }
     }
 
 

@@ -9,7 +9,7 @@ class LogTelemetry:
     def __init__(self, service: str, level: str) -> None:
         from aws_lambda_powertools.logging import Logger
 
-        self._logger = Logger(service=service, level=level, utc=True)
+        self._logger = Logger(service=service, level=level, utc=True, location=None)
 
     def info(self, sentence: str, **fields: Any) -> None:
         self._logger.info(sentence, extra=fields)

@@ -11,9 +11,9 @@ from chalicelib.domain.schedule import CronSchedule, IntervalSchedule, ManualSch
 
 WarningCode = Literal["day_rule", "frequent", "dst_gap", "dst_overlap", "never_fires"]
 
-USD_PER_RUN = (4.27e-6, 11.65e-6)
-"""The price of a run in full batches, and of one that is alone in its batch: AWS's list prices of November 2026 in
-us-east-1, before any free tier, as `python -m bench cost` counts it. What your target costs is not in it."""
+USD_PER_RUN = (3.70e-6, 5.94e-6)
+"""The price of a run in full batches, and of one that is alone in its batch, as `python -m bench cost` counts it at the
+prices of `prices.py`, on arm64. What your target costs is not in it."""
 
 _DAY_MS = 86_400_000
 _MONTH_DAYS = 30

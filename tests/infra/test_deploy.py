@@ -19,18 +19,12 @@ from infra.bundle import bundle, local_architecture
 from infra.functions import from_outputs, functions, policy
 from infra.local import process
 from infra.local.process import Emulator, free_port
-from infra.template import environment, infra_template
+from infra.template import LOGGING, environment, infra_template
 from tests.support.account import Account, Deployed, Place
 from tests.support.checkout import checkout
 from tests.support.waiting import eventually
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        local_architecture() != project.architecture(),
-        reason="the emulator runs what is deployed on this machine",
-    ),
-]
+pytestmark = pytest.mark.e2e
 JOB = {"name": "kept", "type": "dummy", "schedule": {"kind": "manual"}}
 
 
@@ -72,6 +66,8 @@ def test_each_function_has_its_limits_variables_and_policy(
     made = account.function(function.full_name("live"))
     limits = project.defaults()["lambda_functions"][function.chalice]
     assert (made["Timeout"], made["MemorySize"]) == (limits["lambda_timeout"], limits["lambda_memory_size"])
+    assert made["Architectures"] == [local_architecture()]
+    assert made["LoggingConfig"].items() >= {**LOGGING, "ApplicationLogLevel": "INFO"}.items()
     assert made["Environment"]["Variables"] == {k: v for k, v in environment(outputs).items() if v}
     role = made["Role"].rpartition("/")[2]
     [name] = account.client("iam").list_role_policies(RoleName=role)["PolicyNames"]
@@ -159,9 +155,7 @@ def test_the_chalice_command_deploys_changed_code_in_the_stages_project(
     said = other.infra("config", "live").stdout
     (command,) = re.findall(r"^    \S+/chalice (.+)$", said, re.MULTILINE)
     other.change("8.8.8")
-    bundle(
-        other.folder / ".chronos" / "stages" / "live", project.architecture()
-    )  # what Chalice would download
+    bundle(other.folder / ".chronos" / "stages" / "live", local_architecture())  # what Chalice would download
     assert f"https://{live.api}." in other.chalice(*command.split())
     assert live.call("GET", "/health")["version"] == "8.8.8"
     assert "chalice deploy" in place.deploy("live"), "what was deployed beside it is noticed"

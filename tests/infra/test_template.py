@@ -113,7 +113,7 @@ def test_tables_outlive_the_stack_of_a_stage_that_is_not_disposable(stage: str, 
 
 
 def test_the_merged_template_needs_no_second_pass() -> None:
-    merged = merge_template("dev")
+    merged = merge_template("dev", "arm64")
     text = json.dumps(merged)
     assert "Conditions" not in merged
     assert '"Condition": "HasFunctions"' not in text
@@ -121,7 +121,7 @@ def test_the_merged_template_needs_no_second_pass() -> None:
 
 
 def test_every_function_of_the_merged_template_has_the_whole_environment_and_a_name_of_its_stage() -> None:
-    merged = merge_template("dev")
+    merged = merge_template("dev", "arm64")
     for function in functions():
         properties = merged["Resources"][function.resource]["Properties"]
         assert properties["FunctionName"] == {"Fn::Sub": function.full_name("${Stage}")}
@@ -130,7 +130,7 @@ def test_every_function_of_the_merged_template_has_the_whole_environment_and_a_n
 
 def test_only_a_worker_may_feed_the_queue_that_feeds_it() -> None:
     looping = {function.name for function in functions() if function.may_loop}
-    merged = merge_template("dev")["Resources"]
+    merged = merge_template("dev", "arm64")["Resources"]
     allowed = {each.name for each in functions() if "RecursiveLoop" in merged[each.resource]["Properties"]}
     assert looping == allowed == {"fast_worker", "long_worker"}
 

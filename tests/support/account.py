@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from infra.bundle import local_architecture
 from infra.local import stack
 from tests.support.checkout import Checkout
 
@@ -47,7 +48,8 @@ class Place:
         base.write_text(re.sub(r'VERSION = ".*"', f'VERSION = "{version}"', base.read_text()))
 
     def _env(self, more: dict[str, str]) -> dict[str, str]:
-        return {**stack.variables(self._url), "AWS_EC2_METADATA_DISABLED": "true", **more}
+        here = {"ARCHITECTURE": local_architecture(), "AWS_EC2_METADATA_DISABLED": "true"}
+        return {**stack.variables(self._url), **here, **more}
 
 
 class Account:

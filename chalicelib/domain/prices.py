@@ -1,0 +1,30 @@
+"""What AWS asks for what Chronos uses: one table."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Architecture = Literal["arm64", "x86_64"]
+REGION = "us-east-1"
+AS_OF = "2026-11"
+"""When the table was last compared with aws.amazon.com/{dynamodb,sqs,lambda,eventbridge,cloudwatch}/pricing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """USD for one of each: on demand, in REGION, before any free tier."""
+
+    gb_second: float
+    write_unit: float = 0.625e-6
+    read_unit: float = 0.125e-6
+    queue_request: float = 0.40e-6
+    invocation: float = 0.20e-6
+    schedule: float = 1.0e-6
+    log_byte: float = 0.50e-9
+    stored_gb_month: float = 0.25
+    backed_up_gb_month: float = 0.20
+
+
+PRICES: dict[Architecture, Prices] = {
+    "arm64": Prices(gb_second=13.3334e-6),
+    "x86_64": Prices(gb_second=16.6667e-6),
+}
