@@ -18,10 +18,18 @@ def make_client(service: str, **where: str) -> Any:
 
     Parameters are not validated on the way out: they come from our own code, and the check doubles a batch's cost.
     """
-    from chalicelib.aws.lean import LeanSerializer
+    from chalicelib.aws.lean import LeanSerializer, OneEndpoint
+    from chalicelib.aws.signing import Signer
 
     made = _session().create_client(service, config=_config(), **where)
-    made._serializer = LeanSerializer()  # botocore has no other way; without it all works, slower
+    # botocore has no other way to these; without them all works, slower
+    made._serializer = LeanSerializer()
+    made._ruleset_resolver = OneEndpoint(made._ruleset_resolver)
+    stock = made._request_signer
+    made.meta.events.unregister(f"request-created.{service}", stock.handler)
+    made.meta.events.register_first(
+        f"request-created.{service}", Signer(stock._credentials, service, made.meta.region_name)
+    )
     return made
 
 

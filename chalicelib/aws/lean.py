@@ -22,6 +22,21 @@ class LeanSerializer(JSONSerializer):  # type: ignore[misc]
         serialized.update(value)
 
 
+class OneEndpoint:
+    """Asks botocore's rules of endpoints once: our operations of one client all go to the same place."""
+
+    def __init__(self, rules: Any) -> None:
+        self._rules, self._found = rules, None
+
+    def construct_endpoint(self, **asked: Any) -> Any:
+        if self._found is None:
+            self._found = self._rules.construct_endpoint(**asked)
+        return self._found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rules, name)
+
+
 class LeanParser(JSONParser):  # type: ignore[misc]
     """Takes a successful answer's body for what it says."""
 
