@@ -18,19 +18,29 @@ def make_client(service: str, **where: str) -> Any:
 
     Parameters are not validated on the way out: they come from our own code, and the check doubles a batch's cost.
     """
+    made = _session().create_client(service, config=_config(), **where)
+    make_lean(made, service)
+    return made
+
+
+def make_lean(made: Any, service: str) -> None:
+    """Put our faster parts into a client of botocore.
+
+    They are put where botocore keeps its own, which is no promise of its makers, and the runtime's botocore changes by
+    itself: a part that is not found where it was stays botocore's, and works more slowly.
+    """
     from chalicelib.aws.lean import LeanSerializer, OneEndpoint
     from chalicelib.aws.signing import Signer
 
-    made = _session().create_client(service, config=_config(), **where)
-    # botocore has no other way to these; without them all works, slower
-    made._serializer = LeanSerializer()
-    made._ruleset_resolver = OneEndpoint(made._ruleset_resolver)
-    stock = made._request_signer
-    made.meta.events.unregister(f"request-created.{service}", stock.handler)
-    made.meta.events.register_first(
-        f"request-created.{service}", Signer(stock._credentials, service, made.meta.region_name)
-    )
-    return made
+    if hasattr(made, "_serializer"):
+        made._serializer = LeanSerializer()
+    if hasattr(made, "_ruleset_resolver"):
+        made._ruleset_resolver = OneEndpoint(made._ruleset_resolver)
+    stock = getattr(made, "_request_signer", None)
+    if hasattr(stock, "_credentials") and hasattr(stock, "handler"):
+        event = f"request-created.{service}"
+        made.meta.events.unregister(event, stock.handler)
+        made.meta.events.register_first(event, Signer(stock._credentials, service, made.meta.region_name))
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
 
+from chalicelib.aws.clients import make_lean
 from chalicelib.aws.signing import Signer
 from chalicelib.ports.queue import Outgoing
 from tests.support.aws import ACCESS
@@ -99,3 +100,14 @@ def test_what_our_clients_send_is_signed_for_their_service_and_region() -> None:
             n.lower() for n in sent.headers if n.lower().startswith("x-amz-")
         }
         assert needed <= set(names), "AWS wants all of these signed"
+
+
+def test_a_client_whose_parts_lie_elsewhere_keeps_its_own() -> None:
+    class OfALaterBotocore:
+        def __init__(self) -> None:
+            self.signer = object()
+
+    later = OfALaterBotocore()
+    before = dict(vars(later))
+    make_lean(later, "dynamodb")
+    assert vars(later) == before
