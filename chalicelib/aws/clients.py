@@ -36,7 +36,7 @@ def make_lean(made: Any, service: str) -> None:
         made._serializer = LeanSerializer()
     if hasattr(made, "_ruleset_resolver"):
         made._ruleset_resolver = OneEndpoint(made._ruleset_resolver)
-    stock = getattr(made, "_request_signer", None)
+    stock: Any = getattr(made, "_request_signer", None)
     if hasattr(stock, "_credentials") and hasattr(stock, "handler"):
         event = f"request-created.{service}"
         made.meta.events.unregister(event, stock.handler)
