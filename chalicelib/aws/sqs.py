@@ -25,10 +25,7 @@ class SqsQueue:
         self._fan(self._send_batch, batches)
 
     def _send_batch(self, batch: Sequence[Outgoing]) -> None:
-        entries = [
-            {"Id": str(number), "MessageBody": message.body, "DelaySeconds": message.delay_seconds}
-            for number, message in enumerate(batch)
-        ]
+        entries = [_entry(number, message) for number, message in enumerate(batch)]
         for _ in tries(self._sleep):
             with translated("SQS"):
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
@@ -39,6 +36,11 @@ class SqsQueue:
             for failed in answer.get("Failed", ()):
                 _stop_if_for_good(failed)
         raise Unavailable(f"SQS refused {len(entries)} of {len(batch)} messages again and again.")
+
+
+def _entry(number: int, message: Outgoing) -> dict[str, Any]:
+    entry = {"Id": str(number), "MessageBody": message.body, "DelaySeconds": message.delay_seconds}
+    return {**entry, "MessageGroupId": message.group} if message.group else entry
 
 
 def _stop_if_for_good(failed: Mapping[str, Any]) -> None:

@@ -176,9 +176,14 @@ def finished(backfill: Backfill, now_ms: int) -> Backfill:
 
 
 def is_stalled(run: Run, now_ms: int) -> bool:
-    """Whether a run should have moved on two minutes ago: its message may be lost. True every fifth minute only."""
+    """Whether a run should have moved on two minutes ago: its message may be lost. True every fifth minute only.
+
+    Never of one that waits at a gate: it is called from there.
+    """
+    if run.waits is not None:
+        return False
     expected_ms = {
-        RunStatus.PENDING: run.due_ms,
+        RunStatus.PENDING: run.retry_ms or run.due_ms,
         RunStatus.RETRYING: run.retry_ms or run.due_ms,
         RunStatus.RUNNING: run.lease_ms,
     }.get(run.status)

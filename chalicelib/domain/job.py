@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from chalicelib.domain.calendar_use import Calendar
 from chalicelib.domain.exclusions import MAX_EXCLUSIONS, Exclusion
+from chalicelib.domain.limits import Priority, Rate
 from chalicelib.domain.model import Value
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.schedule import ManualSchedule
@@ -69,6 +70,13 @@ class JobDefinition(Value):
         "exact", description="`relaxed` starts up to about a second late, and costs less."
     )
     concurrency: Concurrency = Field(default_factory=Concurrency)
+    rate: Rate | None = Field(
+        None, description="How often attempts of its runs start, retries included. What is too early waits."
+    )
+    priority: Priority = Field(
+        "normal",
+        description="`low` goes after the others. It decides who is next where runs wait for a limit.",
+    )
     misfire: Misfire = Field(default_factory=Misfire)
     start_deadline_seconds: int | None = Field(
         None,

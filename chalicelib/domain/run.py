@@ -60,7 +60,7 @@ TRANSITIONS = (
     Transition(None, _S.PENDING, "api", "a trigger or a redrive is accepted"),
     Transition(None, _S.PENDING, "backfill", "an occurrence of its time is claimed"),
     Transition(None, _S.RUNNING, "worker", "a scheduled occurrence starts"),
-    Transition(None, _S.PENDING, "worker", "a scheduled occurrence waits for a slot"),
+    Transition(None, _S.PENDING, "worker", "a scheduled occurrence waits for a slot, or for its turn"),
     Transition(
         None,
         _S.SKIPPED,
@@ -133,6 +133,8 @@ class Run:
     redrive_of: str | None = None
     slot: int | None = None
     """The number of the slot that it holds, or held when it was active last."""
+    waits: str | None = None
+    """Its place in the queue of a gate, where it waits to be called."""
     cancel_ms: int | None = None
     """When it was asked to stop."""
     backfill: str | None = None

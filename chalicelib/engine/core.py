@@ -1,8 +1,8 @@
 """What the engine works with: the ports and a few numbers, passed in as one value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
@@ -11,9 +11,19 @@ from chalicelib.ports.queue import Queue
 from chalicelib.ports.table import Database
 from chalicelib.ports.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from chalicelib.domain.job import Job
+    from chalicelib.domain.run import Run
+
 Lane = Literal["fast", "long"]
+TargetOf = Callable[["Job", "Run"], str | None]
+"""The target of a run as its job's type and config say it, None if it has none. It never raises."""
 FAST_TIMEOUT_SECONDS = 60
 """Jobs that may take longer go to the lane `long`: a dead worker of the lane `fast` is noticed within two minutes."""
+
+
+def no_target(_job: "Job", _run: "Run") -> None:
+    """Nothing has a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class Engine:
     telemetry: Telemetry
     settings: EngineSettings
     fan: Fan = one_by_one
+    target_of: TargetOf = no_target
 
 
 class Timed(Protocol):

@@ -14,6 +14,7 @@ from chalicelib.engine.plan import Plan, plan_timer
 from chalicelib.engine.records import job_key, skips_of_job
 from chalicelib.engine.ring import ring_in_phase
 from chalicelib.engine.timers import DispatchedTimer, JobTimer, encode_timer, timer_key
+from chalicelib.engine.turns import rings_in_turn
 from chalicelib.ports.table import Item, Key
 
 
@@ -25,7 +26,7 @@ def dispatch(engine: Engine, timers: Sequence[DispatchedTimer], *, patient: bool
     """
     now_ms = engine.clock.now_ms()
     plans = _plans(engine, timers, now_ms)
-    rings = [ring for plan in plans for ring in plan.rings]
+    rings = rings_in_turn(ring for plan in plans for ring in plan.rings)
     if rings:
         page = encode_page((ring.message for ring in rings), now_ms=now_ms, nonce=engine.ids.random_bytes(8))
         engine.db.timers.put_all([page])

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 from chalicelib.domain.calendar_use import CalendarUse
 from chalicelib.domain.exclusions import Exclusion
 from chalicelib.domain.job import JobStatus, Misfire
+from chalicelib.domain.limits import Priority
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.schedules import SCHEDULES
 from chalicelib.ports.table import Item
@@ -56,6 +57,7 @@ class DueJob:
     skip_until_ms: int | None = None
     exclude: tuple[Exclusion, ...] = ()
     calendar: CalendarUse | None = None
+    priority: Priority = "normal"
 
 
 def decode_due_job(item: Item) -> DueJob:
@@ -79,6 +81,7 @@ def decode_due_job(item: Item) -> DueJob:
             doc.get("skip_until_ms"),
             _exclude(json.dumps(doc["exclude"])) if doc.get("exclude") else (),
             _calendar(doc.get("calendar")),
+            doc.get("priority", "normal"),
         )
     except KeyError as error:
         raise ValueError(f"the record has no {error}") from error

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.limits import Priority
 from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.pause import falls_into_pause
 from chalicelib.engine.arm import agenda_of, timer_at, timetable_of
@@ -19,11 +20,12 @@ MAX_RINGS_PER_TIMER = 600
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A message, the lane it goes to, and whether its worker waits for the exact instant."""
+    """A message, the lane it goes to, whether its worker waits for the exact instant, and how urgent its job is."""
 
     lane: Lane
     message: RunMessage
     exact: bool = True
+    priority: Priority = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def plan_timer(
     """
     if isinstance(timer, RunTimer):
         lane: Lane = lane_of(job) if job else "fast"
-        return Plan(timer, (Ring(lane, timer.message),))
+        return Plan(timer, (Ring(lane, timer.message, priority=job.priority if job else "normal"),))
     if job is None or job.schedule_revision != timer.schedule_revision:
         return Plan(timer)
     wakes_ms = job.paused_until_ms if job.status == "paused" else now_ms
@@ -72,7 +74,7 @@ def plan_timer(
     for moment_ms in chosen:
         message = _message(job, table.nominal(moment_ms), _due(job, table, moment_ms))
         if message.due_ms < until_ms:
-            rings.append(Ring(lane_of(job), message, job.precision == "exact"))
+            rings.append(Ring(lane_of(job), message, job.precision == "exact", job.priority))
         else:
             following.append(RunTimer(job.shard, message))
     return Plan(timer, tuple(rings), (*skipped, *by_calendar), tuple(following))

@@ -10,7 +10,19 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import dead_mark, encode_attempts, encode_progress, encode_run, run_key
 from chalicelib.engine.timers import RunTimer, encode_timer
-from chalicelib.ports.table import Absent, Condition, Is, Item, Lacks, Put, TableName, Update, Write, all_of
+from chalicelib.ports.table import (
+    Absent,
+    Condition,
+    Is,
+    Item,
+    Lacks,
+    Put,
+    TableName,
+    Update,
+    Write,
+    all_of,
+    any_of,
+)
 
 MAX_LEASE_MS = 60_000
 """A dead worker's run and slot are free after a minute and the margin, however long the job may take."""
@@ -128,6 +140,22 @@ def look_again(engine: Engine, message: RunMessage, at_ms: int) -> None:
 
 def timer_to_look_again(engine: Engine, message: RunMessage, at_ms: int) -> RunTimer:
     return RunTimer(bucket_of(message.job_id, engine.settings.shards), replace(message, due_ms=at_ms))
+
+
+def put_off(message: RunMessage, expires_at: int) -> Put | Update:
+    """Say on the record when a run starts that a rate has put off; a scheduled occurrence gets its record by that.
+
+    For `write_each`. Refused where the run has gone on, which is no harm.
+    """
+    if message.attempt == 1 and message.trigger == "schedule":
+        waiting = replace(new_run(message), retry_ms=message.at_ms)
+        return Put(encode_run(waiting, expires_at=expires_at), Absent())
+    waits = any_of(Is("status", RunStatus.PENDING.value), Is("status", RunStatus.RETRYING.value))
+    return Update(
+        run_key(message.tenant, message.run_id),
+        {"retry_ms": message.at_ms},
+        when=all_of(waits, Is("attempt", message.attempt - 1)),
+    )
 
 
 def retry_timer(run: Run, shard: int) -> RunTimer:

@@ -71,6 +71,7 @@ _OPTIONAL = (
     "redriven_as",
     "redrive_of",
     "slot",
+    "waits",
     "cancel_ms",
     "backfill",
     "note",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from chalicelib.engine.core import Engine, Lane
 from chalicelib.engine.phase import Sending, sending_ms, sendings
 from chalicelib.engine.plan import Ring
+from chalicelib.engine.turns import fair_groups
 from chalicelib.ports.queue import MAX_DELAY_SECONDS, Outgoing, Queue
 
 OVERSLEPT_MS = 20
@@ -14,7 +15,7 @@ OVERSLEPT_MS = 20
 
 def delay_seconds(ring: Ring, *, now_ms: int, lead_ms: int) -> int:
     """Whole seconds in [0, 900]. Exact rings arrive up to a second and the lead early, relaxed ones never early."""
-    ahead_ms = ring.message.due_ms - now_ms
+    ahead_ms = ring.message.at_ms - now_ms
     whole = (ahead_ms - lead_ms) // 1000 if ring.exact else -(-ahead_ms // 1000)
     return max(0, min(MAX_DELAY_SECONDS, whole))
 
@@ -22,9 +23,10 @@ def delay_seconds(ring: Ring, *, now_ms: int, lead_ms: int) -> int:
 def ring_all(lanes: Mapping[Lane, Queue], rings: Iterable[Ring], *, now_ms: int, lead_ms: int) -> None:
     """Send each message to its lane. Unavailable if a lane refuses some: ringing again is harmless."""
     outgoing: dict[Lane, list[Outgoing]] = defaultdict(list)
-    for ring in rings:
+    rings = list(rings)
+    for ring, group in zip(rings, fair_groups(rings), strict=True):
         delay = delay_seconds(ring, now_ms=now_ms, lead_ms=lead_ms)
-        outgoing[ring.lane].append(Outgoing(ring.message.encode(), delay))
+        outgoing[ring.lane].append(Outgoing(ring.message.encode(), delay, group))
     for lane, messages in outgoing.items():
         lanes[lane].send(messages)
 

@@ -1,7 +1,6 @@
 """Starting runs: all fresh ones of an instant in one call, the others one by one after a look at their record."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
@@ -9,8 +8,7 @@ from chalicelib.domain.run import Run
 from chalicelib.engine import record
 from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
-from chalicelib.engine.message import RunMessage
-from chalicelib.engine.records import decode_run, job_key, run_key
+from chalicelib.engine.records import decode_run, run_key
 from chalicelib.engine.settle import lost, stopped
 from chalicelib.engine.start import (
     Cancel,
@@ -26,23 +24,11 @@ from chalicelib.engine.start import (
     refusal,
 )
 from chalicelib.engine.streak import write_end
+from chalicelib.engine.ticket import Ticket
 from chalicelib.ports.table import ConditionFailed, Key
 
 TRIES = 4
 """Conditional writes that may lose a race before the message is left to the queue's own redelivery."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A delivery with its message, and the owner token under which its run would be started."""
-
-    delivery_id: str
-    message: RunMessage
-    owner: str
-
-    @property
-    def job_key(self) -> Key:
-        return job_key(self.message.tenant, self.message.job_id)
 
 
 class Starter:

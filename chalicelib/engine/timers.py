@@ -35,14 +35,14 @@ class JobTimer:
 
 @dataclass(frozen=True, slots=True)
 class RunTimer:
-    """A run that is to be rung at `due_ms`: a retry, a trigger, or a look after a lease has run out."""
+    """A run that is to be rung at `due_ms`: a retry, a trigger, what a rate put off, or a look after a lease's end."""
 
     shard: int
     message: RunMessage
 
     @property
     def due_ms(self) -> int:
-        return self.message.due_ms
+        return self.message.at_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,14 @@ from chalicelib.engine.admission import Admission
 from chalicelib.engine.conclude import Concluder, Ended
 from chalicelib.engine.core import Engine, Lane, lane_of
 from chalicelib.engine.heartbeat import Active, beat
+from chalicelib.engine.limits import KnownLimits
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
+from chalicelib.engine.pacing import Pacer
 from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.ring import ring_all
-from chalicelib.engine.starter import Starter, Ticket
+from chalicelib.engine.starter import Starter
+from chalicelib.engine.ticket import Ticket
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.pool import Pool, Task
 from chalicelib.ports.table import Key
@@ -38,11 +41,16 @@ class Worker:
         self._engine, self._lane, self._execute, self._pool = engine, lane, execute, pool
         self._starter, self._concluder = Starter(engine), Concluder(engine)
         self._admission = Admission(engine)
+        self._limits = KnownLimits(engine)
+        self._pacer = Pacer(engine, self._limits)
 
     def work(self, deliveries: Sequence[Delivery], *, deadline: float) -> list[str]:
         """Work off a batch before `deadline` (monotonic seconds); the ids of the deliveries that must come again."""
         batch = _Batch(deadline)
-        for due_ms, tickets in self._groups(deliveries, batch):
+        self._sort(deliveries, batch)
+        while batch.agenda:
+            due_ms = min(batch.agenda)
+            tickets = batch.agenda.pop(due_ms)
             try:
                 self._begin(due_ms, tickets, batch)
             except Unavailable as error:
@@ -52,11 +60,10 @@ class Worker:
         self._pool.wait(batch.aside, for_all=True)
         return sorted(batch.again)
 
-    def _groups(self, deliveries: Sequence[Delivery], batch: "_Batch") -> Iterator[tuple[int, list[Ticket]]]:
-        """What is due at one instant together, in order; what is too early is rung again instead."""
+    def _sort(self, deliveries: Sequence[Delivery], batch: "_Batch") -> None:
+        """Put what is due at one instant together; what is too early is rung again instead."""
         arrived_ms = self._engine.clock.now_ms()
         owner = self._engine.ids.random_bytes(8).hex()
-        groups: dict[int, list[Ticket]] = defaultdict(list)
         early: dict[str, RunMessage] = {}
         for number, delivery in enumerate(deliveries):
             try:
@@ -65,10 +72,10 @@ class Worker:
                 self._engine.telemetry.warning("A message is not ours.", error=str(error))
                 batch.again.add(delivery.id)
                 continue
-            if message.due_ms > arrived_ms + self._engine.settings.hold_limit_ms:
+            if message.at_ms > arrived_ms + self._engine.settings.hold_limit_ms:
                 early[delivery.id] = message
             else:
-                groups[max(message.due_ms, arrived_ms)].append(
+                batch.agenda[max(message.at_ms, arrived_ms)].append(
                     Ticket(delivery.id, message, f"{owner}{number}")
                 )
         try:
@@ -76,7 +83,6 @@ class Worker:
         except Unavailable as error:
             self._tell("Early messages cannot be rung again; they come again by themselves.", error)
             batch.again.update(early)
-        yield from sorted(groups.items())
 
     def _begin(self, due_ms: int, tickets: list[Ticket], batch: "_Batch") -> None:
         self._hold_until(due_ms - READ_AHEAD_MS, batch)
@@ -86,6 +92,9 @@ class Worker:
             for ticket in tickets
             if ticket.delivery_id not in batch.again and not self._belongs_elsewhere(ticket, jobs)
         ]
+        tickets, later = self._pacer.paced(tickets, jobs, due_ms)
+        for moment_ms, held in later.items():
+            batch.agenda[moment_ms] += held
         self._hold_until(due_ms, batch)
         for ticket, run in self._starter.start_fresh(tickets, jobs):
             task = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch)
@@ -181,7 +190,12 @@ class Worker:
     def _jobs(self, tickets: list[Ticket], batch: "_Batch") -> dict[Key, Job]:
         """The jobs that exist. Messages of a job that cannot be read come again."""
         jobs: dict[Key, Job] = {}
-        for key, item in self._engine.db.catalog.get_many({ticket.job_key for ticket in tickets}).items():
+        limits = self._limits.unknown({ticket.message.tenant for ticket in tickets})
+        found = self._engine.db.catalog.get_many({ticket.job_key for ticket in tickets} | limits)
+        self._limits.learn(limits, found)
+        for key, item in found.items():
+            if key in limits:
+                continue
             try:
                 jobs[key] = decode_job(item)
             except ValueError as error:
@@ -202,9 +216,12 @@ class Worker:
 
 @dataclass(slots=True)
 class _Batch:
-    """The state of one batch: attempts under way by their deliveries, and the deliveries that must come again."""
+    """The state of one batch: what is still to begin, by its moment (epoch ms); attempts under way by their deliveries;
+    the deliveries that must come again.
+    """
 
     deadline: float
+    agenda: dict[int, list[Ticket]] = field(default_factory=lambda: defaultdict(list))
     pending: dict[Task[Ended | None], str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
     aside: list[Task[None]] = field(default_factory=list)

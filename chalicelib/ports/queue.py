@@ -14,11 +14,15 @@ MAX_BODY_BYTES = 25_600
 class Outgoing:
     """A message to send: its body, and the whole seconds (0 to 900) for which it stays invisible.
 
+    `group` (at most 128 visible ASCII characters): messages of one group must not delay those of others, as far as the
+    queue can help it. Empty: a group by itself.
+
     ValueError beyond these limits: not every queue would tell.
     """
 
     body: str
     delay_seconds: int = 0
+    group: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.delay_seconds <= MAX_DELAY_SECONDS:

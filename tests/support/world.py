@@ -13,8 +13,8 @@ from chalicelib.engine.arm import first_timer
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.dead_letters import bury
 from chalicelib.engine.dispatch import dispatch
-from chalicelib.engine.message import Delivery
-from chalicelib.engine.records import decode_run, encode_job, run_key, run_partitions
+from chalicelib.engine.message import Delivery, decode
+from chalicelib.engine.records import decode_job, decode_run, encode_job, job_key, run_key, run_partitions
 from chalicelib.engine.tick import tick
 from chalicelib.engine.timers import Timer, decode_timer, encode_timer, partition
 from chalicelib.engine.work import Worker
@@ -171,6 +171,14 @@ class World:
         item = self.db.runs.get(run_key(TENANT, run_id))
         assert item is not None
         return decode_run(item)
+
+    def stored_job(self, job_id: str) -> Job:
+        return decode_job(self.db.catalog.items[job_key(TENANT, job_id)])
+
+    @staticmethod
+    def run_of(body: str) -> str:
+        """The run that a message rings."""
+        return decode(body).run_id
 
     def timers(self) -> list[Timer]:
         shards = range(self.engine.settings.shards)

@@ -142,6 +142,13 @@ def test_ten_bodies_at_the_limit_of_size_are_one_call(lane: Lane) -> None:
     assert sorted(lane.received()) == bodies
 
 
+def test_messages_of_a_group_arrive_as_others_do_and_each_after_its_own_delay(lane: Lane) -> None:
+    lane.queue.send([*(Outgoing(f"{number}", group="tenant~low") for number in range(12)), Outgoing("alone")])
+    lane.queue.send([Outgoing("later", 1, "tenant~low")])
+    assert sorted(lane.received()) == sorted(["alone", *(f"{number}" for number in range(12))])
+    assert lane.after(1, bodies=1) == ["later"]
+
+
 def test_each_message_appears_after_its_own_delay(lane: Lane) -> None:
     lane.queue.send([Outgoing("now"), Outgoing("soon", 1), Outgoing("late", MAX_DELAY_SECONDS)])
     assert lane.received() == ["now"]
