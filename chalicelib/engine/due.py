@@ -48,18 +48,26 @@ def read_due(engine: Engine, shards: Sequence[int], *, now_ms: int, deadline: fl
 
 
 def urgent_first(timers: Iterable[Timer], now_ms: int) -> list[Timer]:
-    """What is due now or soon, in order; then the backlog from its newest to its oldest second. Pure.
+    """What is due now or soon, in order; then the backlog from its newest to its oldest. Pure.
 
     Within a second tenants take turns, the first of each, the second of each, so that no herd delays another's.
     """
+    in_order = sorted(timers, key=lambda timer: timer.due_ms)
+    present = [timer for timer in in_order if timer.due_ms >= now_ms - BACKLOG_MS]
+    backlog = [timer for timer in in_order if timer.due_ms < now_ms - BACKLOG_MS]
+    return [*_by_turns(present), *_by_turns(backlog[::-1])]
+
+
+def _by_turns(timers: Iterable[Timer]) -> Iterator[Timer]:
+    seconds: dict[int, list[tuple[int, Timer]]] = {}
     turns: Counter[tuple[int, str]] = Counter()
-    ranked: list[tuple[tuple[bool, int, int], Timer]] = []
-    for timer in sorted(timers, key=lambda timer: timer.due_ms):
-        second, is_late = timer.due_ms // 1000, timer.due_ms < now_ms - BACKLOG_MS
+    for timer in timers:
+        second = timer.due_ms // 1000
         mine = second, timer.message.tenant if isinstance(timer, RunTimer) else timer.tenant
-        ranked.append(((is_late, -second if is_late else second, turns[mine]), timer))
+        seconds.setdefault(second, []).append((turns[mine], timer))
         turns[mine] += 1
-    return [timer for _, timer in sorted(ranked, key=lambda each: each[0])]
+    for each in seconds.values():
+        yield from (timer for _, timer in sorted(each, key=lambda turn: turn[0]))
 
 
 def _read_shard(engine: Engine, shard: int, now_ms: int) -> tuple[list[Item], bool]:

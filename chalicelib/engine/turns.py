@@ -15,9 +15,7 @@ def rings_in_turn(rings: Iterable[Ring]) -> list[Ring]:
     seconds: dict[int, list[Ring]] = {}
     for ring in rings:
         seconds.setdefault(ring.message.at_ms // 1000, []).append(ring)
-    return [
-        ring for each in seconds.values() for ring in sorted(each, key=lambda ring: RANKS[ring.priority])
-    ]
+    return [ring for each in seconds.values() for ring in sorted(each, key=lambda ring: RANKS[ring.priority])]
 
 
 def fair_groups(rings: Sequence[Ring]) -> list[str]:
@@ -32,4 +30,3 @@ def fair_groups(rings: Sequence[Ring]) -> list[str]:
 
 def _group(ring: Ring) -> str:
     return f"{ring.message.tenant}~low" if ring.priority == "low" else ring.message.tenant
-

@@ -112,6 +112,17 @@ BAD_JOBS: list[tuple[dict[str, Any], dict[str, str], str]] = [
         {"/retry/retry_on/1": "unknown_value"},
         "second item",
     ),
+    ({**HTTP_JOB, "rate": {"per_seconds": 1}}, {"/rate/limit": "required"}, "a rate of what"),
+    (
+        {**HTTP_JOB, "rate": {"limit": 0, "per_seconds": 86_401, "burst": 1001}},
+        {
+            "/rate/limit": "greater_than_equal",
+            "/rate/per_seconds": "less_than_equal",
+            "/rate/burst": "less_than_equal",
+        },
+        "rates have bounds",
+    ),
+    ({**HTTP_JOB, "priority": "urgent"}, {"/priority": "unknown_value"}, "no such priority"),
     (
         {"schedule": "* * * * *", "api": "nowhere", "type": "ATLEAST_ONCE"},
         {"/api": "invalid"},
