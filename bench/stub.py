@@ -98,6 +98,9 @@ class Silence:
     def warning(self, sentence: str, **fields: Any) -> None:
         raise AssertionError(sentence, fields)
 
+    def count(self, name: str, value: int) -> None:
+        pass
+
 
 def stubbed_engine(stub: StubAws, clock: Clock, *, shards: int = 64) -> Engine:
     """The engine on the real adapters, whose requests end in the stub."""

@@ -27,7 +27,7 @@ class Settings(BaseModel):
     catalog_table: str = Field(min_length=3)
     timers_table: str = Field(min_length=3)
     runs_table: str = Field(min_length=3)
-    audit_table: str = Field("", description="Reserved: nothing is written to it yet.")
+    audit_table: str = Field(min_length=3)
     fast_queue_url: str = Field(pattern=r"^https?://")
     long_queue_url: str = Field(pattern=r"^https?://")
     stage: str = "dev"

@@ -47,7 +47,7 @@ class Wiring:
             },
             clock=clock,
             ids=SystemIds(),
-            telemetry=LogTelemetry("chronos", config.log_level),
+            telemetry=LogTelemetry("chronos", config.log_level, config.stage),
             settings=EngineSettings(
                 lead_ms=config.lead_ms, shards=config.shards, retention_days=config.retention_days
             ),

@@ -137,6 +137,8 @@ class Run:
     """Its place in the queue of a gate, where it waits to be called."""
     cancel_ms: int | None = None
     """When it was asked to stop."""
+    looked_ms: int | None = None
+    """When a worker last put it off, together with the timer that rings it again."""
     backfill: str | None = None
     """The backfill that made it."""
     note: str | None = None

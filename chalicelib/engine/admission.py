@@ -108,8 +108,10 @@ class Admission:
             free = _free_for(message.run_id, now_ms, displaced)
             writes.append(("runs", Put(_place_item(job, message, place, now_ms), free)))
         if existing is None:
-            pending = encode_run(record.new_run(message), expires_at=expires_at)
-            writes.append(("runs", Put(pending, Absent())))
+            waiting = replace(record.new_run(message), looked_ms=now_ms)
+            writes.append(("runs", Put(encode_run(waiting, expires_at=expires_at), Absent())))
+        else:
+            writes.append(("runs", record.looked_at(existing, now_ms)))
         if displaced:
             writes += self._skip(displaced)
         self._engine.db.transact(*writes)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.due_job import DueJob, decode_due_job
-from chalicelib.engine.journal import encode_page
+from chalicelib.engine.journal import encode_pages
 from chalicelib.engine.missed import SkippedRange
 from chalicelib.engine.plan import Plan, plan_timer
 from chalicelib.engine.records import job_key, skips_of_job
@@ -28,8 +28,8 @@ def dispatch(engine: Engine, timers: Sequence[DispatchedTimer], *, patient: bool
     plans = _plans(engine, timers, now_ms)
     rings = rings_in_turn(ring for plan in plans for ring in plan.rings)
     if rings:
-        page = encode_page((ring.message for ring in rings), now_ms=now_ms, nonce=engine.ids.random_bytes(8))
-        engine.db.timers.put_all([page])
+        messages, nonce = [ring.message for ring in rings], engine.ids.random_bytes(8)
+        engine.db.timers.put_all(encode_pages(messages, now_ms=now_ms, nonce=nonce))
         ring_in_phase(engine, rings, patient=patient)
     skipped = [skipped for plan in plans for skipped in plan.skipped]
     if skipped:

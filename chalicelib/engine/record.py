@@ -133,6 +133,11 @@ def skipping(
     return Update(run_key(existing.tenant, existing.id), changes, when=unchanged(existing))
 
 
+def looked_at(existing: Run, now_ms: int) -> Update:
+    """Note that a worker has looked at it. With its timer in the same transaction, the auditor need not ring it."""
+    return Update(run_key(existing.tenant, existing.id), {"looked_ms": now_ms}, when=unchanged(existing))
+
+
 def look_again(engine: Engine, message: RunMessage, at_ms: int) -> None:
     """A timer that rings this message once more: timers outlast whoever holds the lease."""
     engine.db.timers.put_all([encode_timer(timer_to_look_again(engine, message, at_ms))])

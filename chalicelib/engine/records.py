@@ -73,6 +73,7 @@ _OPTIONAL = (
     "slot",
     "waits",
     "cancel_ms",
+    "looked_ms",
     "backfill",
     "note",
 )

@@ -1,4 +1,4 @@
-"""A tick: find the timers of some shards that are due before the horizon, and dispatch them, the oldest last."""
+"""A tick: find a group's timers due before the horizon, dispatch them, the oldest last, and then keep watch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,17 +8,12 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due import read_due, urgent_first
 from chalicelib.engine.timers import BackfillTimer, Timer
-from chalicelib.ports.table import Key
+from chalicelib.engine.watch import RESERVE_SECONDS, Group, Watch
 
 CHUNK = 1000
 """Timers dispatched together: one journal page, some ten calls for jobs, a hundred for messages."""
 CHUNKS_AT_ONCE = 3
 """While one is planned, another is read and a third is sent."""
-
-
-def heartbeat_key(group: int) -> Key:
-    """Where a dispatcher notes that it is alive."""
-    return "heartbeat", f"dispatcher#{group:02d}"
 
 
 @dataclass(slots=True)
@@ -34,12 +29,13 @@ class _State:
     seen: set[Timer] = field(default_factory=set)
 
 
-def tick(engine: Engine, shards: Sequence[int], *, group: int, deadline: float) -> int:
-    """Dispatch what is due in the shards, in rounds; the number. Begins nothing after `deadline` (monotonic seconds).
+def tick(engine: Engine, shards: Sequence[int], *, group: int, deadline: float, groups: int = 1) -> int:
+    """Dispatch what is due in the shards, in rounds, then keep watch; the number dispatched.
 
-    What is unavailable does not stop the rest. It is left to the next tick, and Unavailable is raised at the end.
+    Begins nothing after `deadline` (monotonic seconds). `group` is the number of this dispatcher among `groups`. What
+    is unavailable does not stop the rest. It is left to the next tick, and Unavailable is raised at the end.
     """
-    state = _State(engine.clock.now_ms(), deadline)
+    state = _State(engine.clock.now_ms(), deadline - RESERVE_SECONDS)
     while _round(engine, shards, state):
         pass
     if state.is_cut_short:
@@ -48,10 +44,9 @@ def tick(engine: Engine, shards: Sequence[int], *, group: int, deadline: float) 
         )
     _look_after(engine, state)
     failures = state.failures
+    Watch(engine, Group(group, groups), deadline=deadline).keep(state.done, failures)
     if failures:
         raise Unavailable(f"{len(failures)} parts of a tick are left to the next one: {failures[0].message}")
-    pk, sk = heartbeat_key(group)
-    engine.db.timers.put_all([{"pk": pk, "sk": sk, "at_ms": state.now_ms, "timers": state.done}])
     return state.done
 
 

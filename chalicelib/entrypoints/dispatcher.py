@@ -17,7 +17,9 @@ def handle(event: dict[str, Any], context: Any, parts: Wiring) -> dict[str, Any]
     group, groups = int(event.get("group", 0)), max(1, int(event.get("groups", 1)))
     engine = parts.engine
     shards = range(group % groups, engine.settings.shards, groups)
-    done = tick(engine, shards, group=group, deadline=deadline_of(context, engine.clock))
+    done = tick(
+        engine, shards, group=group % groups, groups=groups, deadline=deadline_of(context, engine.clock)
+    )
     engine.telemetry.info("A tick is done.", group=group, timers=done)
     return {"timers": done}
 

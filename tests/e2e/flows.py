@@ -8,8 +8,10 @@ from typing import Any
 
 from chalicelib.aws.expressions import encode
 from chalicelib.domain.ids import bucket_of, run_id
+from chalicelib.engine.journal import GRACE_MS, encode_pages
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.timers import JobTimer, RunTimer, Timer, encode_timer
+from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
 from tests.e2e.conftest import Api, in_seconds, ms
 from tests.support.target import target
@@ -40,6 +42,7 @@ class Flows:
             self.failures(lane)
             self.backfill(lane)
         self.late_timers()
+        self.audit()
         self.backfill_without_workers()
         eventually(lambda: time.monotonic() - since > 3)
         self.api.post(f"/jobs/{paused['id']}/resume")
@@ -165,14 +168,27 @@ class Flows:
             self._put_timer(RunTimer(_shard(job), _message(job, now)))
         self.tick()
 
+    def audit(self) -> None:
+        """A message that was noted in the journal and never sent."""
+        job = self._job("fast", MANUAL)
+        now = ms(in_seconds(0))
+        messages = [_message(job, now - GRACE_MS + 2000)]
+        [page] = encode_pages(messages, now_ms=now - GRACE_MS, nonce=b"12345678")
+        self._put("ChronosTimersTable", page)
+        eventually(lambda: ms(in_seconds(0)) > now + 2000)
+        self.tick()
+        eventually(lambda: self.api.runs(job, "SUCCEEDED"))
+
     def tick(self) -> None:
         """All groups of shards."""
         for group in range(4):
             self.stack.invoke("dispatcher", {"group": group, "groups": 4})
 
     def _put_timer(self, timer: Timer) -> None:
-        item, table = encode(encode_timer(timer)), self.stack.outputs["ChronosTimersTable"]
-        self.stack.client("dynamodb").put_item(TableName=table, Item=item)
+        self._put("ChronosTimersTable", encode_timer(timer))
+
+    def _put(self, table: str, item: Item) -> None:
+        self.stack.client("dynamodb").put_item(TableName=self.stack.outputs[table], Item=encode(item))
 
     def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
         return self.api.job(schedule, type="dummy", timeout_seconds=LANES[lane], **fields)

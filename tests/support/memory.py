@@ -251,9 +251,13 @@ class MemoryTelemetry:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
+        self.counts: list[tuple[str, int]] = []
 
     def info(self, sentence: str, **fields: Any) -> None:
         self.lines.append(("info", sentence, fields))
 
     def warning(self, sentence: str, **fields: Any) -> None:
         self.lines.append(("warning", sentence, fields))
+
+    def count(self, name: str, value: int) -> None:
+        self.counts.append((name, value))

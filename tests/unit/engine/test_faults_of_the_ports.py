@@ -144,6 +144,21 @@ def world_after_first_attempts(world: FaultyWorld) -> dict[str, str]:
     return bodies
 
 
+def lost_messages(world: FaultyWorld) -> None:
+    """It is 130 s past noon: one message was never seen, of two the workers died, of which one holds its lease."""
+    once(world, "vanished")
+    once(world, "retried", retry=RETRY)
+    once(world, "killed", timeout_seconds=1)
+    once(world, "killed slowly", timeout_seconds=60)
+    bodies = ring(world)
+    work(world, bodies["retried"])
+    world.queue.sent = []
+    work(world, bodies["killed"])
+    world.clock.ms = NOON + 100 * SECOND
+    work(world, bodies["killed slowly"])
+    world.clock.ms = NOON + 140 * SECOND
+
+
 def a_manual_job(world: FaultyWorld) -> Job:
     return world.job({"kind": "manual"}, name="triggered")
 
@@ -198,6 +213,11 @@ FLOWS = {
             "second": [(361, OK)],
             "each minute": [(second, OK) for second in range(330, END_SECONDS, 60)],
         },
+    ),
+    "an audit": Flow(
+        lost_messages,
+        lambda world, _: world.tick(),
+        {"vanished": [(2, OK)], "retried": [(2, OK)], "killed": [(2, OK)], "killed slowly": [(2, OK)]},
     ),
     "a fresh batch": Flow(
         a_fresh_batch,

@@ -11,8 +11,10 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
 from chalicelib.engine.due import BACKLOG_MS, PAGE, urgent_first
+from chalicelib.engine.journal import PARTITIONS
 from chalicelib.engine.message import RunMessage, decode
-from chalicelib.engine.tick import CHUNK, heartbeat_key, tick
+from chalicelib.engine.pulse import pulse_key
+from chalicelib.engine.tick import CHUNK, tick
 from chalicelib.engine.timers import RunTimer, encode_timer, partition
 from chalicelib.ports.table import Page, Put
 from tests.support.faults import FaultyWorld, Mode
@@ -115,7 +117,7 @@ def test_a_chunk_that_fails_leaves_its_timers_and_stops_no_other() -> None:
     assert world.faults.calls[len(shards) + 2] == "send", "the call that failed"
     assert len(world.queue.sent) == CHUNK
     assert len(world.timers()) == CHUNK
-    assert world.db.timers.get(heartbeat_key(0)) is None
+    assert world.db.timers.get(pulse_key(0)) is None
 
 
 def test_a_tick_in_threads_does_what_a_tick_one_by_one_does() -> None:
@@ -147,7 +149,7 @@ def test_what_a_tick_asks_for_does_not_depend_on_what_is_idle(idle: int) -> None
     world.faults.arm(Mode.BEFORE, 0)
     assert world.tick() == CHUNK
     assert Counter(world.faults.calls) == {
-        "timers.query": 4,
+        "timers.query": 4 + 1 + PARTITIONS,  # the shards, the pulses, and what the auditor looks at
         "catalog.get_many": 1,
         "timers.put_all": 3,
         "send": 7,  # one for each phase of the second in which something is due
