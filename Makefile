@@ -7,26 +7,30 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 endif
 VENV := .venv
 EMULATOR := .venv-emulator
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 STAGE ?= dev
 PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package check lint types size format test test-fast test-e2e bench deploy destroy config clean
+.PHONY: help run reload package check lint types size format test test-fast test-e2e bench bench-peers deploy destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
-$(foreach each,$(VENV) $(EMULATOR),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
+$(foreach each,$(VENV) $(EMULATOR) $(PEERS),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
 
 help: ## list the commands
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@$(call venv,$(VENV),requirements-dev.txt,the tools and tests (about a minute))
 
 $(EMULATOR)/.ready: infra/local/requirements.txt
 	@$(call venv,$(EMULATOR),infra/local/requirements.txt,the local AWS emulator (about half a minute))
+
+$(PEERS)/.ready: bench/peers/requirements.txt
+	@$(call venv,$(PEERS),bench/peers/requirements.txt,the schedulers to compare with (about half a minute))
 
 # $(1) directory, $(2) requirements, $(3) what for
 define venv
@@ -76,6 +80,9 @@ test-e2e: $(VENV)/.ready $(EMULATOR)/.ready ## the packaged app on the emulator
 bench: $(VENV)/.ready $(EMULATOR)/.ready ## measure; one JSON line a figure
 	@$(BIN)/python -m bench
 
+bench-peers: $(VENV)/.ready $(PEERS)/.ready ## CPU a run beside Celery, Dramatiq and Huey (needs redis-server)
+	@$(BIN)/python -m bench peers
+
 config: $(VENV)/.ready ## make the Chalice project of a deployed STAGE, for the chalice command itself
 	@$(BIN)/python -m infra config --stage $(STAGE)
 
@@ -86,4 +93,4 @@ destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)
 
 clean: ## remove what was built (not the local data, .chronos/local)
-	rm -rf $(VENV) $(EMULATOR) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(EMULATOR) $(PEERS) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache

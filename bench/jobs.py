@@ -6,10 +6,10 @@ from chalicelib.domain.job import Job
 NOON = 1_800_014_400_000
 
 
-def jobs(count: int, *, type_: str = "dummy", shards: int = 64) -> list[Job]:
-    """Jobs that fire each hour at minute 1: due a minute after NOON."""
+def jobs(count: int, *, type_: str = "dummy", shards: int = 64, first: int = 0) -> list[Job]:
+    """Jobs that fire each hour at minute 1: due a minute after NOON. They are numbered from `first`."""
     made = []
-    for number in range(count):
+    for number in range(first, first + count):
         identity = job_id(NOON - 86_400_000 + number, number.to_bytes(10, "big"))
         made.append(
             Job.model_validate(

@@ -52,7 +52,7 @@ class StubAws:
         service, _, operation = request.headers["X-Amz-Target"].decode().rpartition(".")
         self._wait(self._latency.get(service.partition("_")[0], 0.0))
         raw = AWSResponse(request.url, 200, HEADERS, None)
-        raw._content = self._answer(operation, request.body)
+        raw._content = self.answer(operation, request.body)
         with self._lock:
             self.calls[operation] += 1
             self.cpu += time.thread_time() - started
@@ -68,7 +68,7 @@ class StubAws:
         with self._lock:
             self.under_way -= 1
 
-    def _answer(self, operation: str, body: bytes) -> bytes:
+    def answer(self, operation: str, body: bytes) -> bytes:
         match operation:
             case "Query":
                 wanted = json.loads(body)["ExpressionAttributeValues"][":p"]["S"]
@@ -107,10 +107,17 @@ def stubbed_engine(stub: StubAws, clock: Clock, *, shards: int = 64) -> Engine:
     dynamodb, sqs = client("dynamodb"), client("sqs")
     dynamodb.meta.events.register("before-send", stub, unique_id="stub")
     sqs.meta.events.register("before-send", stub, unique_id="stub")
-    fan = ThreadedFan(FAN_WIDTH)
     url = "https://sqs.us-east-1.amazonaws.com/000000000000/bench"
+    return adapted(dynamodb, sqs, TABLES, url, clock, shards=shards)
+
+
+def adapted(
+    dynamodb: Any, sqs: Any, tables: Mapping[str, str], url: str, clock: Clock, *, shards: int = 64
+) -> Engine:
+    """The engine on the real adapters of these clients; both lanes lead to one queue."""
+    fan = ThreadedFan(FAN_WIDTH)
     return Engine(
-        db=AwsDatabase(dynamodb, TABLES, fan, clock.sleep),  # type: ignore[arg-type]
+        db=AwsDatabase(dynamodb, tables, fan, clock.sleep),  # type: ignore[arg-type]
         lanes={"fast": SqsQueue(sqs, url, fan, clock.sleep), "long": SqsQueue(sqs, url, fan, clock.sleep)},
         clock=clock,
         ids=SystemIds(),
