@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chalicelib.domain.prices import Architecture
+
 PREFIX = "CHRONOS_"
+LAMBDAS_OWN = {"memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"}
 
 
 def _networks(value: Any) -> Any:
@@ -20,7 +23,7 @@ def _networks(value: Any) -> Any:
 
 
 class Settings(BaseModel):
-    """Each field is the environment variable CHRONOS_<NAME>."""
+    """Each field is the environment variable CHRONOS_<NAME>, but those in LAMBDAS_OWN."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +41,8 @@ class Settings(BaseModel):
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     log_level: str = "INFO"
-    architecture: Literal["arm64", "x86_64"] = "arm64"
+    architecture: Architecture = "arm64"
+    memory_mb: int = Field(256, ge=128, le=10_240, description="Told by Lambda itself.")
 
 
 class BadSettings(Exception):
@@ -47,7 +51,7 @@ class BadSettings(Exception):
 
 def load(environ: Mapping[str, str]) -> Settings:
     """The settings in an environment. BadSettings names each variable, what it should be and what came."""
-    names = {name: PREFIX + name.upper() for name in Settings.model_fields}
+    names = {name: LAMBDAS_OWN.get(name, PREFIX + name.upper()) for name in Settings.model_fields}
     try:
         return Settings.model_validate({name: environ[key] for name, key in names.items() if key in environ})
     except ValidationError as error:

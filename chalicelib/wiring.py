@@ -49,7 +49,11 @@ class Wiring:
             ids=SystemIds(),
             telemetry=LogTelemetry("chronos", config.log_level, config.stage),
             settings=EngineSettings(
-                lead_ms=config.lead_ms, shards=config.shards, retention_days=config.retention_days
+                lead_ms=config.lead_ms,
+                shards=config.shards,
+                retention_days=config.retention_days,
+                memory_mb=config.memory_mb,
+                architecture=config.architecture,
             ),
             fan=fan,
         )

@@ -145,6 +145,10 @@ class Run:
     """Why somebody triggered it."""
     overrides: dict[str, Any] | None = field(default=None, repr=False)
     """A merge patch of the job's config for this run alone. It may hold a secret, so no log shows it."""
+    mb_ms: int = 0
+    """What its attempts took of workers: megabytes of memory by milliseconds."""
+    shares: int = 0
+    """Its parts of invocations, in thousandths."""
     dead: bool = False
     """Whether it still lies among the dead letters."""
     progress: Progress | None = None

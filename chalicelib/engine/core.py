@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from chalicelib.domain.prices import PRICES, Architecture, Prices
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.ids import Ids
@@ -32,6 +33,7 @@ class EngineSettings:
 
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
+    `memory_mb` and `architecture` are this function's, for what its time costs.
     """
 
     lead_ms: int = 150
@@ -41,6 +43,12 @@ class EngineSettings:
     retention_days: int = 30
     lease_margin_ms: int = 10_000
     beat_ms: int = 10_000
+    memory_mb: int = 256
+    architecture: Architecture = "arm64"
+
+    @property
+    def prices(self) -> Prices:
+        return PRICES[self.architecture]
 
     def expires_at(self, now_ms: int) -> int:
         """The epoch second at which a record made now is no longer kept."""

@@ -38,7 +38,7 @@ class _Phase:
 
     @property
     def batches(self) -> int:
-        moments = Counter(ring.message.due_ms for ring in self.rings)
+        moments = Counter(ring.message.at_ms for ring in self.rings)
         return sum(-(-count // BATCH) for count in moments.values())
 
 
@@ -55,7 +55,7 @@ def sendings(rings: Iterable[Ring], *, now_ms: int, lead_ms: int) -> list[Sendin
     """
     at_once, patient = list[Ring](), list[Ring]()
     for ring in rings:
-        is_patient = ring.exact and ring.message.due_ms - lead_ms - now_ms >= SECOND_MS
+        is_patient = ring.exact and ring.message.at_ms - lead_ms - now_ms >= SECOND_MS
         (patient if is_patient else at_once).append(ring)
     phases = _phases(patient, now_ms + lead_ms)
     last_ms = _worth(phases)
@@ -69,7 +69,7 @@ def _phases(rings: Iterable[Ring], arrival_ms: int) -> list[_Phase]:
     """By how long until the phase of the second at which their messages appear just in time."""
     found: defaultdict[int, list[tuple[int, Ring]]] = defaultdict(list)
     for ring in rings:
-        early_ms = (ring.message.due_ms - arrival_ms) % SECOND_MS
+        early_ms = (ring.message.at_ms - arrival_ms) % SECOND_MS
         found[early_ms // PHASE_MS].append((early_ms, ring))
     return [
         _Phase(min(early_ms for early_ms, _ in group), [ring for _, ring in group])

@@ -8,7 +8,14 @@ from chalicelib.domain.run import Run, RunStatus, SkipReason
 from chalicelib.engine.arm import message_of
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
-from chalicelib.engine.records import dead_mark, encode_attempts, encode_progress, encode_run, run_key
+from chalicelib.engine.records import (
+    dead_mark,
+    encode_attempts,
+    encode_progress,
+    encode_run,
+    measured,
+    run_key,
+)
 from chalicelib.engine.timers import RunTimer, encode_timer
 from chalicelib.ports.table import (
     Absent,
@@ -106,7 +113,7 @@ def takeover(run: Run, existing: Run) -> Update:
 
 def ending(run: Run, before: Run) -> Update:
     """Record how the attempt ended, if its fence and owner are still ours."""
-    changes: Item = {"status": run.status.value, "attempts": encode_attempts(run.attempts)}
+    changes: Item = {"status": run.status.value, "attempts": encode_attempts(run.attempts), **measured(run)}
     for name, value in (("finished_ms", run.finished_ms), ("retry_ms", run.retry_ms)):
         if value is not None:
             changes[name] = value

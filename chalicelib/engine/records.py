@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from chalicelib.domain.cost import Sizes, Usage, item_bytes, of_run
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.progress import Progress
@@ -98,11 +99,22 @@ def encode_run(run: Run, *, expires_at: int) -> Item:
         item["overrides"] = json.dumps(run.overrides, separators=(",", ":"), ensure_ascii=False)
     if run.attempts:
         item["attempts"] = encode_attempts(run.attempts)
+    item.update(measured(run))
     if run.progress:
         item["progress"] = encode_progress(run.progress)
     if run.dead:
         item.update(dead_mark(run.tenant, run.id))
     return item
+
+
+def measured(run: Run) -> Item:
+    """The attributes that say what a run took, once an attempt has ended."""
+    return {"mb_ms": run.mb_ms, "shares": run.shares} if run.shares else {}
+
+
+def usage_of(run: Run) -> Usage:
+    """What a run has used so far, as `cost.of_run` has it for a record of its size."""
+    return of_run(run, Sizes(run=item_bytes(encode_run(run, expires_at=0))))
 
 
 def dead_mark(tenant: str, run_id: str) -> Item:
@@ -124,6 +136,8 @@ def decode_run(item: Item) -> Run:
         overrides=json.loads(str(item["overrides"])) if "overrides" in item else None,
         attempts=decode_attempts(str(item.get("attempts", "[]"))),
         dead="dead_pk" in item,
+        mb_ms=int(item.get("mb_ms", 0)),
+        shares=int(item.get("shares", 0)),
         progress=decode_progress(str(item["progress"])) if "progress" in item else None,
         **values,
     )

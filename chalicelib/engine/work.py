@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from chalicelib.domain.cost import RECORDING_MS
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Outcome
@@ -15,6 +16,7 @@ from chalicelib.engine.core import Engine, Lane, lane_of
 from chalicelib.engine.heartbeat import Active, beat
 from chalicelib.engine.limits import KnownLimits
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
+from chalicelib.engine.meter import Meter
 from chalicelib.engine.pacing import Pacer
 from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_job
@@ -46,7 +48,7 @@ class Worker:
 
     def work(self, deliveries: Sequence[Delivery], *, deadline: float) -> list[str]:
         """Work off a batch before `deadline` (monotonic seconds); the ids of the deliveries that must come again."""
-        batch = _Batch(deadline)
+        batch = _Batch(deadline, Meter(self._engine.clock.now_ms(), len(deliveries)))
         self._sort(deliveries, batch)
         while batch.agenda:
             due_ms = min(batch.agenda)
@@ -83,6 +85,8 @@ class Worker:
         except Unavailable as error:
             self._tell("Early messages cannot be rung again; they come again by themselves.", error)
             batch.again.update(early)
+        for _ in range(len(deliveries) - sum(map(len, batch.agenda.values()))):
+            batch.meter.leave(arrived_ms)
 
     def _begin(self, due_ms: int, tickets: list[Ticket], batch: "_Batch") -> None:
         self._hold_until(due_ms - READ_AHEAD_MS, batch)
@@ -112,16 +116,25 @@ class Worker:
         """In the pool: start the run if that is still to do, execute it; what became of it, None if it is not ours."""
         run = run or self._starter.start_one(ticket, job)
         if job is None or run is None:
+            batch.meter.leave(self._engine.clock.now_ms())
             return None
         deadline = min(batch.deadline, self._engine.clock.monotonic() + job.timeout_seconds)
         active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms)
         with batch.keeping(active):
             outcome = self._execute(job, run, deadline, active.stop)
-        ended = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
+        settled = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
+        ended = self._metered(settled, batch)
         if not ended.is_retried:
             return ended
         self._concluder.retry(ended, deadline=batch.deadline)
         return None
+
+    def _metered(self, ended: Ended, batch: "_Batch") -> Ended:
+        """With what the attempt took of this invocation."""
+        billed_ms = batch.meter.leave(self._engine.clock.now_ms()) + RECORDING_MS
+        mb_ms = ended.after.mb_ms + billed_ms * self._engine.settings.memory_mb
+        after = replace(ended.after, mb_ms=mb_ms, shares=ended.after.shares + batch.meter.share)
+        return replace(ended, after=after)
 
     def _hold_until(self, at_ms: int, batch: "_Batch") -> None:
         self._record_until(at_ms, batch)
@@ -221,6 +234,7 @@ class _Batch:
     """
 
     deadline: float
+    meter: Meter
     agenda: dict[int, list[Ticket]] = field(default_factory=lambda: defaultdict(list))
     pending: dict[Task[Ended | None], str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil
 
-from chalicelib.aws.sqs import BATCH
+from chalicelib.domain.cost import BATCH, item_bytes
 from chalicelib.engine.work import Worker
 from chalicelib.ports.queue import Outgoing
 from chalicelib.ports.table import Check, Item, Key, Page, TableName, Update, Write
@@ -50,25 +50,27 @@ class CountingTable(MemoryTable):
 
     def get(self, key: Key) -> Item | None:
         found = super().get(key)
-        self._count(f"get {self._name}", "read_units", max(1, ceil(size_of(found or {}) / 4096)))
+        self._count(f"get {self._name}", "read_units", max(1, ceil(item_bytes(found or {}) / 4096)))
         return found
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         wanted = set(keys)
         found = super().get_many(wanted)
-        units = sum(max(1, ceil(size_of(found.get(key, {})) / 4096)) for key in wanted)
+        units = sum(max(1, ceil(item_bytes(found.get(key, {})) / 4096)) for key in wanted)
         self._count(f"get {self._name}", "read_units", units)
         return found
 
     def query(self, pk: str, **arguments: object) -> Page:  # type: ignore[override]
         page = super().query(pk, **arguments)  # type: ignore[arg-type]
-        self._count(f"query {self._name}", "read_units", max(1, ceil(sum(map(size_of, page.items)) / 4096)))
+        self._count(
+            f"query {self._name}", "read_units", max(1, ceil(sum(map(item_bytes, page.items)) / 4096))
+        )
         return page
 
     def apply(self, write: Write) -> Item:
         before = dict(self.items.get(key_of(write), {}))
         after = super().apply(write)
-        units = max(1, ceil(max(size_of(before), size_of(after)) / 1024))
+        units = max(1, ceil(max(item_bytes(before), item_bytes(after)) / 1024))
         units += sum(1 for name in INDEX_OF if _is_moved(name, write, before, after))
         operation = f"{type(write).__name__.lower()} {key_of(write)[0].partition('#')[0]} of {self._name}"
         self._count(operation, "write_units", units * self.factor)
@@ -132,14 +134,3 @@ def _is_moved(name: str, write: Write, before: Item, after: Item) -> bool:
     """Whether the write touches the index that the attribute is the key of."""
     touched = set(write.set) | set(write.remove) if isinstance(write, Update) else set(before) | set(after)
     return name in touched and before.get(name) != after.get(name)
-
-
-def size_of(item: Item) -> int:
-    """Bytes as DynamoDB counts them: names and values in UTF-8, numbers by their digits."""
-    return sum(len(name) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(value: str | int | bytes) -> int:
-    if isinstance(value, int):
-        return ceil(len(str(abs(value))) / 2) + 1
-    return len(value.encode()) if isinstance(value, str) else len(value)

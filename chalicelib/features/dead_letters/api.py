@@ -29,12 +29,12 @@ def list_dead_letters(engine: Engine, request: Request) -> Response:
 
 def get_dead_letter(engine: Engine, request: Request) -> Response:
     run = service.read(engine, request.tenant, request.path["run_id"])
-    return Response(dead_letter(run, _job_of(engine, run)))
+    return Response(dead_letter(run, _job_of(engine, run), engine.settings.prices))
 
 
 def redrive_dead_letter(engine: Engine, request: Request) -> Response:
     run = service.redrive(engine, request.tenant, request.path["run_id"], request.idempotency)
-    return Response(run_view(run), 202, {"Location": f"/runs/{run.id}"})
+    return Response(run_view(run, engine.settings.prices), 202, {"Location": f"/runs/{run.id}"})
 
 
 def purge_dead_letter(engine: Engine, request: Request) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from chalicelib.domain.job import Job
+from chalicelib.domain.prices import Prices
 from chalicelib.domain.run import Run
 from chalicelib.executors.attempt import config_of
 from chalicelib.features.paging import Page
@@ -51,9 +52,9 @@ def dead_letter_summary(run: Run, job: Job | None) -> DeadLetterSummary:
     )
 
 
-def dead_letter(run: Run, job: Job | None) -> DeadLetter:
+def dead_letter(run: Run, job: Job | None, prices: Prices) -> DeadLetter:
     return DeadLetter.model_construct(
-        **detail_fields(run),
+        **detail_fields(run, prices),
         job_name=job.name if job else None,
         job_type=job.type if job else None,
         payload=config_of(job, run) if job else None,

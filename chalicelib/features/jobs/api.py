@@ -113,7 +113,7 @@ def skip_occurrences(engine: Engine, request: Request) -> Response:
 
 def trigger_job(engine: Engine, request: Request) -> Response:
     run = trigger(engine, request.tenant, request.path["job_id"], request.body, request.idempotency)
-    return Response(run_view(run), 202, {"Location": f"/runs/{run.id}"})
+    return Response(run_view(run, engine.settings.prices), 202, {"Location": f"/runs/{run.id}"})
 
 
 def list_upcoming(engine: Engine, request: Request) -> Response:
@@ -164,7 +164,7 @@ _SEVERAL = {
     ],
     "exclude": [{"kind": "range", "from": "2027-08-01T00:00:00Z", "until": "2027-08-15T00:00:00Z"}],
 }
-_DEFINITION = Body(
+DEFINITION = Body(
     model=JobDefinition,
     parse=definition_of,
     description=f"Or as in the earlier system: `schedule`, `api` and the type {SHORT_TYPE}, a POST to that URL.",
@@ -187,7 +187,7 @@ ROUTES = (
         handler=create_job,
         summary="Create a job",
         tag="jobs",
-        body=_DEFINITION,
+        body=DEFINITION,
         answers=(
             Answer(description="The new job.", status=201, model=SavedJob, headers=("ETag", "Location")),
         ),
@@ -218,7 +218,7 @@ ROUTES = (
         summary="Replace a job's definition",
         tag="jobs",
         description="Another schedule takes effect at once, also for occurrences that were already dispatched.",
-        body=_DEFINITION,
+        body=DEFINITION,
         answers=_SAVED,
         errors=(Conflict,),
         conditional=True,

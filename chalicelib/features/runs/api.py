@@ -56,12 +56,14 @@ def list_runs(engine: Engine, request: Request) -> Response:
 
 
 def get_run(engine: Engine, request: Request) -> Response:
-    return Response(run_view(service.read(engine, request.tenant, request.path["run_id"])))
+    return Response(
+        run_view(service.read(engine, request.tenant, request.path["run_id"]), engine.settings.prices)
+    )
 
 
 def cancel_run(engine: Engine, request: Request) -> Response:
     run = service.cancel(engine, request.tenant, request.path["run_id"])
-    return Response(run_view(run), 200 if run.is_final else 202)
+    return Response(run_view(run, engine.settings.prices), 200 if run.is_final else 202)
 
 
 def _page(runs: list[Run], cursor: str | None) -> Response:

@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.prices import Prices
 from chalicelib.domain.run import Attempt, Run, RunStatus, SkipReason, Trigger
+from chalicelib.engine.records import usage_of
 from chalicelib.features.paging import Page
 
 _MOMENT: dict[str, Any] = {"format": "date-time"}
@@ -73,11 +75,29 @@ class RunSummary(BaseModel):
     redriven_as: str | None = Field(description="The run that does this dead one again.")
 
 
+class RunCost(BaseModel):
+    """What a run has used of AWS so far, and what that costs at list prices, without what it calls.
+
+    The worker's time is measured; the other amounts follow from the record and from how Chronos works.
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+    usd: float
+    write_units: float = Field(description="Of DynamoDB.")
+    read_units: float
+    queue_requests: float = Field(description="Of SQS.")
+    invocations: float = Field(description="Of Lambda: its share, where a batch has several runs.")
+    gb_seconds: float = Field(description="Of Lambda, the wait for the due moment included.")
+    log_bytes: float
+
+
 class RunView(RunSummary):
     """A run with its attempts."""
 
     model_config = ConfigDict(defer_build=True)
 
+    cost: RunCost
     overrides: dict[str, Any] | None = Field(
         description="What the trigger changes in the job's config for this run: a merge patch."
     )
@@ -94,8 +114,8 @@ def run_summary(run: Run) -> RunSummary:
     return RunSummary.model_construct(**summary_fields(run))
 
 
-def run_view(run: Run) -> RunView:
-    return RunView.model_construct(**detail_fields(run))
+def run_view(run: Run, prices: Prices) -> RunView:
+    return RunView.model_construct(**detail_fields(run, prices))
 
 
 def summary_fields(run: Run) -> dict[str, Any]:
@@ -121,9 +141,14 @@ def summary_fields(run: Run) -> dict[str, Any]:
     }
 
 
-def detail_fields(run: Run) -> dict[str, Any]:
+def detail_fields(run: Run, prices: Prices) -> dict[str, Any]:
     """The values of a RunView, by name."""
-    return {**summary_fields(run), "overrides": run.overrides, "attempts": attempt_views(run)}
+    return {
+        **summary_fields(run),
+        "cost": cost_view(run, prices),
+        "overrides": run.overrides,
+        "attempts": attempt_views(run),
+    }
 
 
 def progress_view(run: Run) -> ProgressView | None:
@@ -133,6 +158,12 @@ def progress_view(run: Run) -> ProgressView | None:
     return ProgressView.model_construct(
         percent=told.percent, message=told.message, data=told.data, at=rfc3339(told.at_ms)
     )
+
+
+def cost_view(run: Run, prices: Prices) -> RunCost:
+    usage = usage_of(run)
+    amounts: dict[str, Any] = {name: round(amount, 3) for name, amount in usage.amounts().items()}
+    return RunCost.model_construct(usd=round(usage.total_usd(prices), 9), **amounts)
 
 
 def attempt_views(run: Run) -> list[AttemptView]:

@@ -1,10 +1,19 @@
 """What runs cost: the model is held to what the twins count."""
 
+from typing import Any
+
 import pytest
 
 from bench import cost as bench
-from chalicelib.domain.cost import Usage
+from chalicelib.domain.cost import CROWDED, LONELY, Setting, Sizes, Usage, estimated
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.prices import PRICES
+from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.records import usage_of
+from chalicelib.features.base import Principal
+from chalicelib.features.jobs.trigger import TriggerBody, trigger
+from tests.support.counting import CountingWorld
+from tests.support.world import NOON, TENANT
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,78 @@ def test_five_write_units_a_run_and_a_page_for_all() -> None:
     meter = bench.counted("full")
     assert meter.total("write_units") / 1000 == pytest.approx(5, abs=0.05)
     assert meter.total("read_units") / 1000 == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize(("setting", "scenario"), [(CROWDED, "full"), (LONELY, "alone")])
+def test_the_estimate_of_a_run_is_what_the_bench_counts(setting: Setting, scenario: bench.Scenario) -> None:
+    counted = sum(bench.million_usd(scenario, PRICES["arm64"]).values())
+    usage = estimated(setting, Sizes(run=400), seconds=0, memory_mb=bench.memory_of("fast_worker"))
+    assert usage.total_usd(PRICES["arm64"]) * 1e6 == pytest.approx(counted, rel=0.02)
+
+
+def test_a_job_with_many_runs_a_minute_moves_its_timer_once() -> None:
+    often = estimated(CROWDED, Sizes(), seconds=0, memory_mb=256, a_tick=60)
+    seldom = estimated(CROWDED, Sizes(), seconds=0, memory_mb=256, a_tick=1 / 1440)
+    assert seldom.write_units - often.write_units == pytest.approx(2 - 2 / 60)
+
+
+def counted(world: CountingWorld) -> Usage:
+    """Without what a tick costs with nothing due, and what the test itself looks at."""
+    aside = {"tick query timers", "tick put heartbeat of timers", "save query runs"}
+    return Usage(
+        **{
+            unit: sum(
+                amount
+                for (call, name), amount in world.meter.amounts.items()
+                if name == unit and call not in aside
+            )
+            for unit in ("write_units", "read_units")
+        }
+    )
+
+
+def failing_once(_job: object, run: Run) -> Outcome:
+    return Failed("unknown", "no") if run.attempt == 1 else Succeeded({})
+
+
+RETRY = {"strategy": "fixed", "initial_delay_seconds": 1, "jitter": "none"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "large", "why"),
+    [
+        (lambda *_: Succeeded({}), 0, "one attempt"),
+        (failing_once, 0, "a retry: a transaction with a timer"),
+        (lambda *_: Succeeded({"body": "x" * 5_000}), 4, "a large result is written at the end"),
+    ],
+)
+def test_what_a_run_says_that_it_used_is_what_was_counted(outcome: Any, large: int, why: str) -> None:
+    world = CountingWorld()
+    world.outcome = outcome
+    world.job("1 * * * *", retry=RETRY)
+    world.meter.amounts.clear()
+    world.advance(130)
+    [run] = world.runs()
+    used, real = usage_of(run), counted(world)
+    assert used.write_units + 1 == pytest.approx(real.write_units, abs=1), f"{why}; the page is its own here"
+    assert used.read_units == pytest.approx(real.read_units, abs=1.1), why
+    assert used.write_units > 5 + large
+
+
+def test_a_run_that_was_asked_for_says_what_it_used() -> None:
+    world = CountingWorld()
+    job = world.job({"kind": "manual"})
+    world.meter.amounts.clear()
+    principal = Principal(TENANT, "test")
+    with world.meter.during("tick"):
+        trigger(world.engine, principal.tenant, job.id, TriggerBody(), None)
+    world.advance(1)
+    [run] = world.runs()
+    used, real = usage_of(run), counted(world)
+    assert used.write_units == pytest.approx(real.write_units, abs=1)
+    assert used.read_units == pytest.approx(real.read_units, abs=1.1)
+
+
+def test_a_run_that_was_skipped_cost_its_record() -> None:
+    run = Run("run_1", TENANT, "job_1", RunStatus.SKIPPED, "schedule", NOON, NOON, 1)
+    assert usage_of(run) == Usage(write_units=2)
