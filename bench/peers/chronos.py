@@ -73,7 +73,7 @@ def served(stub: StubAws) -> Iterator[str]:
 def spent_by_dispatcher(parts: Wiring, count: int) -> float:
     engine = replace(parts.engine, clock=FakeClock(NOON))
     began = time.process_time()
-    if tick(engine, SHARDS, group=0, deadline=engine.clock.monotonic() + 600) != count:
+    if tick(engine, SHARDS, group=0, groups=4, deadline=engine.clock.monotonic() + 600) != count:
         raise ValueError("the tick did not dispatch every job")
     return time.process_time() - began
 

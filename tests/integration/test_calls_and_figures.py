@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -14,18 +15,24 @@ from infra.paths import ROOT
 from tests.support.memory import FakeClock
 
 
-@pytest.mark.parametrize("due", [1000, 3000])
-def test_a_tick_makes_two_hundred_calls_for_a_thousand_jobs(due: int) -> None:
+def calls_of_a_tick(due: int) -> Counter[str]:
     stub = StubAws()
     hold_due_jobs(stub, due)
     engine = stubbed_engine(stub, FakeClock(NOON))
-    assert tick(engine, SHARDS, group=0, deadline=engine.clock.monotonic() + 60) == due
+    end = engine.clock.monotonic() + 60
+    assert tick(engine, SHARDS, group=0, groups=4, deadline=end) == due
     unstub()
-    assert stub.calls == {
-        "Query": len(SHARDS),
-        "BatchGetItem": due / 100,
-        "SendMessageBatch": due / 10,
-        "BatchWriteItem": due / 1000 + 2 * due / 25 + 1,
+    return stub.calls
+
+
+@pytest.mark.parametrize("due", [1000, 3000])
+def test_a_tick_makes_191_calls_for_each_thousand_due_jobs(due: int) -> None:
+    thousands, idle = due // 1000, calls_of_a_tick(0)
+    assert idle["Query"] <= len(SHARDS) + 4, "a tick with nothing to do reads each shard, and keeps watch"
+    assert calls_of_a_tick(due) - idle == {
+        "BatchGetItem": 10 * thousands,
+        "SendMessageBatch": 100 * thousands,
+        "BatchWriteItem": (1 + 40 + 40) * thousands,
     }
 
 
