@@ -54,6 +54,7 @@ class Wiring:
                 retention_days=config.retention_days,
                 memory_mb=config.memory_mb,
                 architecture=config.architecture,
+                dispatchers=config.dispatchers,
             ),
             fan=fan,
         )

@@ -15,7 +15,12 @@ from infra.paths import ROOT, STAGES
 from infra.stacks import Stack, name_of
 from infra.template import infra_template
 
-_SETTINGS = {"LEAD_MS": "LeadMs", "ALLOW_NETWORKS": "AllowNetworks", "LOG_LEVEL": "LogLevel"}
+_SETTINGS = {
+    "LEAD_MS": "LeadMs",
+    "ALLOW_NETWORKS": "AllowNetworks",
+    "LOG_LEVEL": "LogLevel",
+    "ALARM_EMAIL": "AlarmEmail",
+}
 """Stack parameters by the environment variables that set them."""
 
 

@@ -1,4 +1,4 @@
-"""resources.yaml as a template: by itself for `make deploy`, and merged into Chalice's own for `make package`."""
+"""resources.yaml and alarms.yaml as one template: by itself for `make deploy`, merged with Chalice's to package."""
 
 import re
 from typing import Any
@@ -16,6 +16,8 @@ DISPOSABLE = ("dev", "local", "test", "ci", "pr")
 def infra_template(stage: str) -> Json:
     """The stack of everything but functions and API."""
     template: Json = yaml.safe_load((INFRA / "resources.yaml").read_text())
+    for section, entries in yaml.safe_load((INFRA / "alarms.yaml").read_text()).items():
+        template[section].update(entries)
     if stage.partition("-")[0] in DISPOSABLE:
         for resource in template["Resources"].values():
             resource.update(
@@ -33,12 +35,14 @@ def environment(outputs: dict[str, Any]) -> Json:
     }
 
 
+HAS_FUNCTIONS = "HasFunctions"
+"""The condition of everything that waits for `chalice deploy`."""
 LOGGING = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
 """Of a function: no START, END and REPORT of each invocation, which would be most of its log and of its price."""
 
 
 def merge_template(stage: str, architecture: str) -> Json:
-    """What `chalice package --merge-template` adds and overrides. The functions are known: nothing is conditional.
+    """What `chalice package --merge-template` adds and overrides. The functions are known: nothing waits for them.
 
     The code zip is there too, so the architecture is no parameter any more.
     """
@@ -47,7 +51,8 @@ def merge_template(stage: str, architecture: str) -> Json:
     arns = {function.resource + "Arn": function.resource for function in functions()}
     resources: Json = _inline(template["Resources"], arns)
     for resource in resources.values():
-        resource.pop("Condition", None)
+        if resource.get("Condition") == HAS_FUNCTIONS:
+            del resource["Condition"]
     values = {name: output["Value"] for name, output in template["Outputs"].items()}
     for function in functions():
         resources[function.resource] = _function(function, environment(values))
@@ -59,6 +64,7 @@ def merge_template(stage: str, architecture: str) -> Json:
             for name, value in template["Parameters"].items()
             if name not in arns and name != "Architecture"
         },
+        "Conditions": {name: each for name, each in template["Conditions"].items() if name != HAS_FUNCTIONS},
         "Resources": resources,
         "Outputs": template["Outputs"],
     }

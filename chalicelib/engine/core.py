@@ -34,12 +34,14 @@ class EngineSettings:
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
     `memory_mb` and `architecture` are this function's, for what its time costs.
+    `dispatchers`: how many groups there should be; each is told by its own event which it is.
     """
 
     lead_ms: int = 150
     horizon_ms: int = 120_000
     hold_limit_ms: int = 5_000
     shards: int = 64
+    dispatchers: int = 4
     retention_days: int = 30
     lease_margin_ms: int = 10_000
     beat_ms: int = 10_000

@@ -14,6 +14,7 @@ from chalicelib.engine.timers import JobTimer, RunTimer, Timer, encode_timer
 from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
 from tests.e2e.conftest import Api, in_seconds, ms
+from tests.support.aws import emulated
 from tests.support.target import target
 from tests.support.waiting import eventually
 
@@ -168,16 +169,17 @@ class Flows:
             self._put_timer(RunTimer(_shard(job), _message(job, now)))
         self.tick()
 
-    def audit(self) -> None:
-        """A message that was noted in the journal and never sent."""
+    def audit(self) -> str:
+        """A message that was noted in the journal and never sent; its run."""
         job = self._job("fast", MANUAL)
         now = ms(in_seconds(0))
-        messages = [_message(job, now - GRACE_MS + 2000)]
-        [page] = encode_pages(messages, now_ms=now - GRACE_MS, nonce=b"12345678")
+        message = _message(job, now - GRACE_MS + 2000)
+        [page] = encode_pages([message], now_ms=now - GRACE_MS, nonce=b"12345678")
         self._put("ChronosTimersTable", page)
         eventually(lambda: ms(in_seconds(0)) > now + 2000)
         self.tick()
         eventually(lambda: self.api.runs(job, "SUCCEEDED"))
+        return message.run_id
 
     def tick(self) -> None:
         """All groups of shards."""
@@ -188,7 +190,8 @@ class Flows:
         self._put("ChronosTimersTable", encode_timer(timer))
 
     def _put(self, table: str, item: Item) -> None:
-        self.stack.client("dynamodb").put_item(TableName=self.stack.outputs[table], Item=encode(item))
+        dynamodb = emulated("dynamodb", self.stack.aws)
+        dynamodb.put_item(TableName=self.stack.outputs[table], Item=encode(item))
 
     def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
         return self.api.job(schedule, type="dummy", timeout_seconds=LANES[lane], **fields)

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.telemetry import NAMESPACE
 from chalicelib.config import PREFIX, Settings
+from chalicelib.engine import findings, watch
+from chalicelib.engine.pulse import LATE_MS
 from infra.functions import Function, from_outputs, functions, policy
 from infra.project import defaults
 from infra.template import environment, infra_template, merge_template, package_policy
@@ -115,7 +118,7 @@ def test_tables_outlive_the_stack_of_a_stage_that_is_not_disposable(stage: str, 
 def test_the_merged_template_needs_no_second_pass() -> None:
     merged = merge_template("dev", "arm64")
     text = json.dumps(merged)
-    assert "Conditions" not in merged
+    assert "HasFunctions" not in merged["Conditions"]
     assert '"Condition": "HasFunctions"' not in text
     assert not re.findall(r'"Ref": "\w+(?:Worker|Dlq|Dispatcher)Arn"', text)
 
@@ -133,6 +136,53 @@ def test_only_a_worker_may_feed_the_queue_that_feeds_it() -> None:
     merged = merge_template("dev", "arm64")["Resources"]
     allowed = {each.name for each in functions() if "RecursiveLoop" in merged[each.resource]["Properties"]}
     assert looping == allowed == {"fast_worker", "long_worker"}
+
+
+def _alarms(metric: str) -> dict[str, Any]:
+    """Those on a metric, by what they name: a queue's logical id, or nothing."""
+    found = {}
+    for alarm in _of_type("AWS::CloudWatch::Alarm").values():
+        properties = alarm["Properties"]
+        value = properties["Dimensions"][0]["Value"]
+        if properties["MetricName"] == metric:
+            found[value["Fn::GetAtt"][0] if "Fn::GetAtt" in value else ""] = properties
+    return found
+
+
+def test_the_dead_mans_switch_goes_off_when_nobody_counts_or_when_a_group_is_missing() -> None:
+    alarm = _alarms(watch.METRIC)[""]
+    assert (alarm["Namespace"], alarm["Dimensions"]) == (
+        NAMESPACE,
+        [{"Name": "stage", "Value": {"Ref": "Stage"}}],
+    )
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == LATE_MS / 1000
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Minimum", "LessThanThreshold")
+    assert str(alarm["Threshold"]) == infra_template("dev")["Outputs"]["ChronosDispatchers"]["Value"]
+
+
+def test_each_finding_of_the_auditor_is_told() -> None:
+    alarm = _alarms(findings.METRIC)[""]
+    assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == (NAMESPACE, "Sum", 0)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_every_queue_has_the_alarm_that_it_needs() -> None:
+    queues = _of_type("AWS::SQS::Queue")
+    lanes = {name for name, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
+    backlog = _alarms("ApproximateAgeOfOldestMessage")
+    assert backlog.keys() == lanes
+    for name, alarm in backlog.items():
+        assert alarm["Threshold"] >= queues[name]["Properties"]["VisibilityTimeout"] + 120, "horizon and hold"
+    assert _alarms("ApproximateNumberOfMessagesVisible").keys() == queues.keys() - lanes
+
+
+def test_every_alarm_is_told_to_the_topic_to_which_an_address_may_subscribe() -> None:
+    for name, alarm in _of_type("AWS::CloudWatch::Alarm").items():
+        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}], name
+    [subscription] = _of_type("AWS::SNS::Subscription").values()
+    assert subscription["Condition"] == "HasAlarmEmail"
+    assert "HasAlarmEmail" in merge_template("dev", "arm64")["Conditions"]
 
 
 def _of_type(kind: str, stage: str = "dev") -> dict[str, Any]:

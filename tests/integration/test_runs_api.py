@@ -257,13 +257,17 @@ def test_health_tells_of_the_tables_and_of_the_dispatcher(
     api: ApiClient, engine: Engine, clock: FakeClock
 ) -> None:
     tables = {"catalog": "ok", "timers": "ok", "runs": "ok"}
-    assert api.get("/health").json["checks"] == {
-        "tables": tables,
-        "dispatcher": {"state": "not_seen", "age_seconds": None},
-    }
+    unseen = {"state": "not_seen", "age_seconds": None, "groups": 4, "groups_alive": 0}
+    silent = {"state": "not_seen", "behind_seconds": None, "findings_last_hour": 0, "findings_last_day": 0}
+    assert api.get("/health").json["checks"] == {"tables": tables, "dispatcher": unseen, "auditor": silent}
     engine.db.timers.put_all([{"pk": "heartbeat", "sk": "dispatcher#00", "at_ms": clock.now_ms()}])
     clock.ms += 30_000
-    assert api.get("/health").json["checks"]["dispatcher"] == {"state": "ok", "age_seconds": 30.0}
+    assert api.get("/health").json["checks"]["dispatcher"] == {
+        "state": "ok",
+        "age_seconds": 30.0,
+        "groups": 4,
+        "groups_alive": 1,
+    }
     clock.ms += 180_000
     late = api.get("/health")
     assert (late.status, late.json["status"]) == (200, "degraded")

@@ -2,29 +2,25 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
+from chalicelib.engine.pulse import read_pulses
 from chalicelib.features.base import VERSION, Answer, Request, Response, Route
+from chalicelib.features.health.watch import (
+    UNKNOWN_AUDITOR,
+    Auditor,
+    Dispatcher,
+    auditor_at,
+    dispatcher_at,
+    unknown_dispatcher,
+)
 from chalicelib.ports.table import Table
 
-DISPATCHER_LATE_MS = 180_000
-"""Three missed ticks: occurrences inside the horizon are rung, later ones wait."""
 _PROBE = ("health", "probe")
-_HEARTBEATS = "heartbeat"
-_MAX_GROUPS = 64
 
 TableState = Literal["ok", "unreachable"]
-
-
-class Dispatcher(BaseModel):
-    """The dispatcher's latest tick, of the group that ticked longest ago."""
-
-    model_config = ConfigDict(defer_build=True)
-
-    state: Literal["ok", "late", "not_seen", "unknown"]
-    age_seconds: float | None = Field(description="Since that tick; null before the first.")
 
 
 class Checks(BaseModel):
@@ -34,10 +30,11 @@ class Checks(BaseModel):
 
     tables: dict[str, TableState]
     dispatcher: Dispatcher
+    auditor: Auditor
 
 
 class Health(BaseModel):
-    """`degraded`: jobs are kept, but may start late. `unavailable`: a table does not answer."""
+    """`degraded`: jobs are kept, but may start late, or be made up late. `unavailable`: a table does not answer."""
 
     model_config = ConfigDict(defer_build=True)
 
@@ -53,13 +50,14 @@ def get_health(engine: Engine, _request: Request) -> Response:
         "runs": engine.db.runs,
     }
     states = {name: _state(table) for name, table in tables.items()}
-    dispatcher = _dispatcher(engine)
+    dispatcher, auditor = _watch(engine)
     unreachable = "unreachable" in states.values()
-    status: Literal["ok", "degraded", "unavailable"] = "degraded" if dispatcher.state == "late" else "ok"
+    is_late = dispatcher.state == "late" or auditor.state == "behind"
+    status: Literal["ok", "degraded", "unavailable"] = "degraded" if is_late else "ok"
     health = Health(
         status="unavailable" if unreachable else status,
         version=VERSION,
-        checks=Checks(tables=states, dispatcher=dispatcher),
+        checks=Checks(tables=states, dispatcher=dispatcher, auditor=auditor),
     )
     return Response(health, 503 if unreachable else 200)
 
@@ -72,15 +70,13 @@ def _state(table: Table) -> TableState:
     return "ok"
 
 
-def _dispatcher(engine: Engine) -> Dispatcher:
+def _watch(engine: Engine) -> tuple[Dispatcher, Auditor]:
+    groups, now_ms = engine.settings.dispatchers, engine.clock.now_ms()
     try:
-        beats = engine.db.timers.query(_HEARTBEATS, limit=_MAX_GROUPS).items
+        pulses = read_pulses(engine)
     except Unavailable:
-        return Dispatcher(state="unknown", age_seconds=None)
-    if not beats:
-        return Dispatcher(state="not_seen", age_seconds=None)
-    age_ms = max(0, engine.clock.now_ms() - min(int(beat.get("at_ms", 0)) for beat in beats))
-    return Dispatcher(state="late" if age_ms > DISPATCHER_LATE_MS else "ok", age_seconds=age_ms / 1000)
+        return unknown_dispatcher(groups), UNKNOWN_AUDITOR
+    return dispatcher_at(pulses, groups, now_ms), auditor_at(pulses, now_ms)
 
 
 ROUTES = (
