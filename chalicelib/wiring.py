@@ -1,6 +1,6 @@
 """The composition root: the only place that chooses adapters. Everything is made on first use, once a process."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from chalicelib.engine.core import Engine, EngineSettings, Lane
@@ -29,6 +29,7 @@ class Wiring:
         from chalicelib.aws.dynamodb import AwsDatabase
         from chalicelib.aws.fan import ThreadedFan
         from chalicelib.aws.sqs import SqsQueue
+        from chalicelib.aws.ssm import SsmSecrets
         from chalicelib.aws.telemetry import LogTelemetry
 
         config, clock, fan = self.settings, SystemClock(), ThreadedFan(FAN_WIDTH)
@@ -48,6 +49,7 @@ class Wiring:
             clock=clock,
             ids=SystemIds(),
             telemetry=LogTelemetry("chronos", config.log_level, config.stage),
+            secrets=SsmSecrets(lambda: client("ssm"), f"/chronos/{config.stage}", clock),
             settings=EngineSettings(
                 lead_ms=config.lead_ms,
                 shards=config.shards,
@@ -75,12 +77,14 @@ class Wiring:
         from concurrent.futures import ThreadPoolExecutor
 
         from chalicelib.aws.pool import ThreadPool
+        from chalicelib.engine.signing import callback_url
         from chalicelib.engine.work import Worker
         from chalicelib.executors.attempt import attempts
         from chalicelib.executors.base import ExecutorSettings
 
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
-        execute = attempts(self.engine.clock, ExecutorSettings(allow_networks=self.settings.allow_networks))
+        settings = ExecutorSettings(allow_networks=self.settings.allow_networks)
+        execute = attempts(self.engine.clock, settings, partial(callback_url, self.engine.secrets))
         return {
             "fast": Worker(self.engine, "fast", execute, pool),
             "long": Worker(self.engine, "long", execute, pool),

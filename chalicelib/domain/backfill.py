@@ -186,6 +186,7 @@ def is_stalled(run: Run, now_ms: int) -> bool:
         RunStatus.PENDING: run.retry_ms or run.due_ms,
         RunStatus.RETRYING: run.retry_ms or run.due_ms,
         RunStatus.RUNNING: run.lease_ms,
+        RunStatus.WAITING: run.lease_ms,
     }.get(run.status)
     if expected_ms is None or now_ms < expected_ms + STALLED_MS:
         return False

@@ -8,6 +8,10 @@ ChronosError
 ├── NotFound               no such thing, or another tenant's
 ├── MethodNotAllowed       the path exists, the method does not
 ├── Conflict               the thing is not in a state that allows this
+├── Gone                   what a callback speaks for is over
+│   ├── CallbackExpired    the time of its token is over
+│   ├── AttemptOver        its attempt has ended without it
+│   └── RunCancelled       its run is cancelled, or asked to stop
 ├── PreconditionFailed     If-Match names another revision
 ├── PayloadTooLarge        the body is over the limit
 ├── UnsupportedMediaType   the body is of another type
@@ -66,6 +70,22 @@ class MethodNotAllowed(ChronosError):
 
 class Conflict(ChronosError):
     code = "conflict"
+
+
+class Gone(ChronosError):
+    code = "gone"
+
+
+class CallbackExpired(Gone):
+    code = "callback_expired"
+
+
+class AttemptOver(Gone):
+    code = "attempt_over"
+
+
+class RunCancelled(Gone):
+    code = "run_cancelled"
 
 
 class PreconditionFailed(ChronosError):

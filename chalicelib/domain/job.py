@@ -17,6 +17,8 @@ MAX_SLOTS = 100
 PauseCause = Literal["request", "failures"]
 MAX_TIMEOUT_SECONDS = 840
 """A minute under Lambda's limit of 15 minutes, for the start, the hold and the record."""
+MAX_CALLBACK_SECONDS = 1_209_600
+MIN_HEARTBEAT_SECONDS = 10
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.:/=+@ -]+$")]
@@ -46,6 +48,24 @@ class Concurrency(Value):
     buffer: int = Field(1, ge=1, le=MAX_SLOTS, description="With `queue`: at most this many wait.")
 
 
+class Callback(Value):
+    """The work goes on elsewhere after the attempt's request was accepted, and calls back when it is done."""
+
+    deadline_seconds: int = Field(
+        ge=1,
+        le=MAX_CALLBACK_SECONDS,
+        strict=True,
+        description="From the start of an attempt until it must have called back, up to 14 days.",
+    )
+    heartbeat_seconds: int | None = Field(
+        None,
+        ge=MIN_HEARTBEAT_SECONDS,
+        le=MAX_CALLBACK_SECONDS,
+        strict=True,
+        description="It must give a sign of life at least this often. null: only the deadline counts.",
+    )
+
+
 class JobDefinition(Value):
     """What the owner of a job decides."""
 
@@ -65,6 +85,10 @@ class JobDefinition(Value):
     retry: RetryPolicy = Field(default_factory=RetryPolicy)
     timeout_seconds: float = Field(
         30, ge=0.1, le=MAX_TIMEOUT_SECONDS, description="For one attempt, all of it."
+    )
+    callback: Callback | None = Field(
+        None,
+        description="An attempt that was accepted waits for its callback. null: it ends with its answer.",
     )
     precision: Literal["exact", "relaxed"] = Field(
         "exact", description="`relaxed` starts up to about a second late, and costs less."

@@ -16,7 +16,7 @@ class Failed:
     """The effect did not take place, or not as expected.
 
     `kind` is an error kind of `RetryPolicy`, `status` an HTTP status where there was one, `retry_after_seconds` what
-    the other side asked for.
+    the other side asked for. `retryable`: what the other side says of another try, None if it says nothing.
     """
 
     kind: str
@@ -24,6 +24,14 @@ class Failed:
     status: int | None = None
     retry_after_seconds: float | None = None
     result: dict[str, Any] | None = None
+    retryable: bool | None = None
 
 
-Outcome = Succeeded | Failed
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The other side has accepted the work, and will call back; `result` is what it answered until then."""
+
+    result: dict[str, Any]
+
+
+Outcome = Succeeded | Failed | Waiting

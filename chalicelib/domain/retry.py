@@ -20,6 +20,8 @@ ErrorKind = Literal[
     "database",
     "broker",
     "worker_lost",
+    "callback_failed",
+    "callback_timeout",
     "unknown",
 ]
 Match = ErrorKind | Annotated[int, Field(ge=100, le=599)]
@@ -53,11 +55,16 @@ class RetryPolicy(Value):
         return self
 
     def is_retryable(self, failed: Failed) -> bool:
-        """Whether this kind of failure may pass by itself."""
-        if _matches(self.give_up_on, failed):
+        """Whether this failure may pass by itself.
+
+        What the other side says of it counts: against another try always, for one where `retry_on` does not decide.
+        """
+        if failed.retryable is False or _matches(self.give_up_on, failed):
             return False
         if self.retry_on is not None:
             return _matches(self.retry_on, failed)
+        if failed.retryable is not None:
+            return failed.retryable
         return failed.kind not in _NEVER or failed.status in _TEMPORARY_4XX
 
     def delay_seconds(self, attempt: int, failed: Failed, fraction: float) -> float:

@@ -26,6 +26,7 @@ class RunStatus(StrEnum):
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
+    WAITING = "WAITING"
     RETRYING = "RETRYING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -79,6 +80,19 @@ TRANSITIONS = (
     Transition(_S.RUNNING, _S.RETRYING, "worker", "the attempt failed and another one is due"),
     Transition(_S.RUNNING, _S.FAILED, "worker", "the last attempt failed"),
     Transition(_S.RUNNING, _S.TIMED_OUT, "worker", "the last attempt ran out of time"),
+    Transition(_S.RUNNING, _S.WAITING, "worker", "its work is accepted elsewhere, which will call back"),
+    Transition(_S.WAITING, _S.SUCCEEDED, "callback", "it reported a success"),
+    Transition(_S.WAITING, _S.RETRYING, "callback", "it reported a failure, and another attempt is due"),
+    Transition(_S.WAITING, _S.FAILED, "callback", "it reported that the last attempt failed"),
+    Transition(_S.RUNNING, _S.SUCCEEDED, "callback", "it came before the answer to its request"),
+    Transition(_S.RUNNING, _S.RETRYING, "callback", "it reported a failure before the answer to its request"),
+    Transition(_S.RUNNING, _S.FAILED, "callback", "it reported a last failure before the answer"),
+    Transition(_S.RUNNING, _S.CANCELLED, "callback", "it reported a failure of what had been asked to stop"),
+    Transition(_S.WAITING, _S.RETRYING, "worker", "the callback is overdue, and another attempt is due"),
+    Transition(_S.WAITING, _S.TIMED_OUT, "worker", "the callback of the last attempt is overdue"),
+    Transition(_S.WAITING, _S.TIMED_OUT, "dlq", "the callback is overdue, and no worker could say so"),
+    Transition(_S.WAITING, _S.CANCELLED, "api", "somebody cancelled it while it waited for its callback"),
+    Transition(_S.WAITING, _S.CANCELLED, "worker", "a newer run of the job replaces it while it waits"),
     Transition(_S.PENDING, _S.CANCELLED, "api", "somebody cancelled it before it started"),
     Transition(_S.RETRYING, _S.CANCELLED, "api", "somebody cancelled it between attempts"),
     Transition(
@@ -96,12 +110,15 @@ TRANSITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt; `number` counts from 1. `error` is {"kind", "message", "status"?}."""
+    """One attempt; `number` counts from 1. `error` is {"kind", "message", "status"?}.
+
+    Stored when it has ended, or while it waits for its callback: then with what accepted it as the `result`.
+    """
 
     number: int
     started_ms: int
     finished_ms: int | None
-    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost", "cancelled"]
+    outcome: Literal["running", "waiting", "succeeded", "failed", "timed_out", "lost", "cancelled"]
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
 
@@ -139,6 +156,10 @@ class Run:
     """When it was asked to stop."""
     looked_ms: int | None = None
     """When a worker last put it off, together with the timer that rings it again."""
+    callback_by_ms: int | None = None
+    """By when its latest attempt must have called back; None if it is not to call back."""
+    heartbeat_ms: int | None = None
+    """How long it may be silent while it waits for its callback; None: until the deadline."""
     backfill: str | None = None
     """The backfill that made it."""
     note: str | None = None

@@ -123,6 +123,15 @@ def advance(engine: Engine, tenant: str, backfill_id: str, *, steps: int = STEPS
     return backfill
 
 
+def go_on(engine: Engine, tenant: str, backfill_id: str) -> None:
+    """Advance it, since one of its runs has ended. If this fails, the dispatcher does it within a minute."""
+    try:
+        advance(engine, tenant, backfill_id)
+    except Exception as error:  # noqa: BLE001 - a surprise here must not cost anything else
+        told = error.message if isinstance(error, Unavailable) else type(error).__name__
+        engine.telemetry.warning("A backfill is left to the dispatcher.", error=told)
+
+
 def look_after(engine: Engine, timer: BackfillTimer) -> None:
     """The dispatcher's look: go on where others have left off, ring what seems lost, set the next timer."""
     now_ms = engine.clock.now_ms()
@@ -254,7 +263,7 @@ def _lost(engine: Engine, backfill: Backfill, now_ms: int) -> list[RunTimer]:
             message_of(
                 run,
                 due_ms=now_ms,
-                attempt=run.attempt if run.status is RunStatus.RUNNING else run.attempt + 1,
+                attempt=run.attempt + (run.status in (RunStatus.PENDING, RunStatus.RETRYING)),
             ),
         )
         for run in stalled

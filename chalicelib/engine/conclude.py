@@ -12,7 +12,7 @@ from chalicelib.engine import record
 from chalicelib.engine.admission import PATIENCE_MS, Admission
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
-from chalicelib.engine.records import encode_attempts, run_key
+from chalicelib.engine.records import decode_attempts, encode_attempts, run_key
 from chalicelib.engine.settle import settle, stopped
 from chalicelib.engine.streak import is_counted, write_end
 from chalicelib.engine.timers import RunTimer
@@ -49,6 +49,22 @@ class Concluder:
             return Ended(job, run, stopped(run, now_ms=now_ms))
         return Ended(job, run, settle(run, outcome, job.retry, now_ms=now_ms, fraction=fraction))
 
+    def try_once(self, ended: Ended) -> bool:
+        """Record an end, or that another attempt follows; False if the run has gone on since it was read.
+
+        Unavailable if the tables are away: then nobody knows. Who leaves a slot has yet to do so.
+        """
+        try:
+            if ended.is_retried:
+                timer = record.retry_timer(ended.after, ended.job.shard)
+                self._engine.db.transact(*record.going_on(ended.after, ended.before, timer))
+                self._keep_and_ring(ended, timer)
+            else:
+                write_end(self._engine, ended.job, ended.after, record.ending(ended.after, ended.before))
+        except ConditionFailed:
+            return False
+        return True
+
     def record(self, ended: Sequence[Ended], *, deadline: float) -> None:
         """Record ends. Unavailable if the tables stay away until `deadline` (monotonic seconds)."""
         for each, recorded in zip(ended, self._written(ended, deadline), strict=True):
@@ -60,20 +76,45 @@ class Concluder:
     def retry(self, ended: Ended, *, deadline: float) -> None:
         """Record that another attempt follows, and ring it if it is near; as `record`."""
         timer = record.retry_timer(ended.after, ended.job.shard)
-        writes = record.retrying(ended.after, ended.before, timer)
+        if self._is_going_on(ended, timer, deadline):
+            self._keep_and_ring(ended, timer)
+
+    def wait(self, ended: Ended, *, deadline: float) -> None:
+        """Record that the run waits for its callback, with the timer that ends the wait; as `record`.
+
+        Its slot is held on to before: who dies in between leaves a run that starts again in this very slot.
+        """
+        now_ms = self._engine.clock.now_ms()
+        timer = record.wait_timer(ended.after, ended.job.shard, now_ms)
+        until_ms = now_ms + record.KEEP_SLOT_MS
+        self._persist(lambda: self._admission.keep(ended.job, ended.before, until_ms), deadline)
+        if self._is_going_on(ended, timer, deadline):
+            self._ring_if_near(timer)
+
+    def _is_going_on(self, ended: Ended, timer: RunTimer, deadline: float) -> bool:
+        writes = record.going_on(ended.after, ended.before, timer)
         try:
             self._persist(lambda: self._engine.db.transact(*writes), deadline)
         except ConditionFailed:
             if not self._is_recorded(ended.after, deadline):
                 self._stop_or_tell(ended, deadline)
-                return
-        self._admission.keep(ended.job, ended.before, timer.due_ms + PATIENCE_MS)
+                return False
+        return True
+
+    def _keep_and_ring(self, ended: Ended, timer: RunTimer) -> None:
+        try:
+            self._admission.keep(ended.job, ended.before, timer.due_ms + PATIENCE_MS)
+        except Unavailable as error:
+            self._engine.telemetry.warning("A slot may be lost.", run_id=ended.after.id, error=error.message)
         self._ring_if_near(timer)
 
     def _stop_or_tell(self, ended: Ended, deadline: float) -> None:
         """Another attempt was refused: the run was asked to stop, or it is not ours any more."""
         now_ms = self._engine.clock.now_ms()
-        over = replace(ended.after, status=RunStatus.CANCELLED, retry_ms=None, finished_ms=now_ms)
+        if ended.after.status is RunStatus.WAITING:
+            over = stopped(ended.after, now_ms=now_ms)
+        else:
+            over = replace(ended.after, status=RunStatus.CANCELLED, retry_ms=None, finished_ms=now_ms)
         self.record([replace(ended, after=over)], deadline=deadline)
 
     def _written(self, ended: Sequence[Ended], deadline: float) -> list[bool]:
@@ -107,10 +148,18 @@ class Concluder:
                 pause *= 2
 
     def _is_recorded(self, run: Run, deadline: float) -> bool:
-        """After a refusal: whether it came from an earlier try of ours, whose answer was lost."""
+        """After a refusal: whether it came from an earlier try of ours, whose answer was lost.
+
+        Or from its callback, which has come first, and speaks for the attempt with more right.
+        """
         item = self._persist(lambda: self._engine.db.runs.get(run_key(run.tenant, run.id)), deadline)
-        ours = {"owner": run.owner, "attempts": encode_attempts(run.attempts)}
-        return item is not None and ours.items() <= item.items()
+        if item is None or item.get("owner") != run.owner:
+            return False
+        stored = str(item.get("attempts", "[]"))
+        if stored == encode_attempts(run.attempts):
+            return True
+        ended = [each for each in decode_attempts(stored) if each.finished_ms is not None]
+        return run.callback_by_ms is not None and run.attempt in [each.number for each in ended]
 
     def _tell_late(self, ended: Ended) -> None:
         self._engine.telemetry.warning(

@@ -1,7 +1,7 @@
 """What the engine works with: the ports and a few numbers, passed in as one value."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from chalicelib.domain.prices import PRICES, Architecture, Prices
@@ -9,6 +9,7 @@ from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.ids import Ids
 from chalicelib.ports.queue import Queue
+from chalicelib.ports.secrets import NoSecrets, Secrets
 from chalicelib.ports.table import Database
 from chalicelib.ports.telemetry import Telemetry
 
@@ -67,6 +68,7 @@ class Engine:
     ids: Ids
     telemetry: Telemetry
     settings: EngineSettings
+    secrets: Secrets = field(default_factory=NoSecrets)
     fan: Fan = one_by_one
     target_of: TargetOf = no_target
 

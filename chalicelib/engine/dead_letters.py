@@ -10,7 +10,7 @@ from chalicelib.engine import record
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_run, job_key, run_key
-from chalicelib.engine.settle import lost, stopped
+from chalicelib.engine.settle import given_up, lost
 from chalicelib.engine.start import refusal
 from chalicelib.engine.streak import write_end
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put, Write
@@ -40,13 +40,13 @@ def decide_burial(
         return Bury(dead, Put(encode_run(dead, expires_at=expires_at), Absent()))
     if existing.is_final:
         return None
-    if existing.status is RunStatus.RUNNING:
+    if existing.status in (RunStatus.RUNNING, RunStatus.WAITING):
         if existing.attempt != message.attempt:
             return None
         if existing.lease_ms >= now_ms:
             return LookAgain(existing.lease_ms + 1)
-        given_up = (lost if existing.cancel_ms is None else stopped)(existing, now_ms=now_ms)
-        return Bury(given_up, record.ending(given_up, existing))
+        after = given_up(existing, now_ms=now_ms)
+        return Bury(after, record.ending(after, existing))
     if existing.attempt != message.attempt - 1:
         return None
     dead = lost(replace(existing, attempt=message.attempt, started_ms=None), now_ms=now_ms)

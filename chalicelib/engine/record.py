@@ -33,6 +33,10 @@ from chalicelib.ports.table import (
 
 MAX_LEASE_MS = 60_000
 """A dead worker's run and slot are free after a minute and the margin, however long the job may take."""
+LOOK_MS = 600_000
+"""So often a run that waits for its callback is looked at while it holds a slot."""
+KEEP_SLOT_MS = 1_800_000
+"""So long it holds the slot after each look: two may fail. Freed by time alone, as ever, should nobody leave it."""
 
 
 def new_run(message: RunMessage) -> Run:
@@ -79,7 +83,13 @@ def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int,
         skip_reason=None,
         finished_ms=None,
         progress=None,
+        callback_by_ms=now_ms + job.callback.deadline_seconds * 1000 if job.callback else None,
+        heartbeat_ms=_milliseconds(job.callback.heartbeat_seconds) if job.callback else None,
     )
+
+
+def _milliseconds(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 1000
 
 
 def unchanged(existing: Run) -> Condition:
@@ -105,10 +115,14 @@ def takeover(run: Run, existing: Run) -> Update:
         "started_ms": run.started_ms or 0,
         "first_started_ms": run.first_started_ms or 0,
     }
-    if run.slot is not None:
-        changes["slot"] = run.slot
-    gone = ("retry_ms", "skip_reason", "finished_ms", "progress")
-    return Update(run_key(run.tenant, run.id), changes, remove=gone, when=unchanged(existing))
+    gone = ["retry_ms", "skip_reason", "finished_ms", "progress"]
+    for name in ("slot", "callback_by_ms", "heartbeat_ms"):
+        value = getattr(run, name)
+        if value is not None:
+            changes[name] = value
+        elif name != "slot":
+            gone.append(name)
+    return Update(run_key(run.tenant, run.id), changes, remove=tuple(gone), when=unchanged(existing))
 
 
 def ending(run: Run, before: Run) -> Update:
@@ -175,8 +189,24 @@ def retry_timer(run: Run, shard: int) -> RunTimer:
     return RunTimer(shard, message_of(run, due_ms=run.retry_ms or 0, attempt=run.attempt + 1))
 
 
-def retrying(run: Run, before: Run, timer: RunTimer) -> tuple[tuple[TableName, Write], ...]:
-    """The transaction that ends an attempt and sets the timer of the next, unless the run was asked to stop."""
+def wait_timer(run: Run, shard: int, now_ms: int) -> RunTimer:
+    """Rings when somebody is to look at a run that waits for its callback."""
+    return RunTimer(shard, message_of(run, due_ms=look_ms(run, now_ms), attempt=run.attempt))
+
+
+def look_ms(run: Run, now_ms: int) -> int:
+    """When a waiting run is looked at: when it is overdue, and every ten minutes if it has a slot to keep.
+
+    Messages that come twice agree on the moment, so that they become one again.
+    """
+    overdue_ms = run.lease_ms + 1
+    next_ms = (now_ms // LOOK_MS + 1) * LOOK_MS
+    return next_ms if run.slot is not None and next_ms < overdue_ms - LOOK_MS // 10 else overdue_ms
+
+
+def going_on(run: Run, before: Run, timer: RunTimer) -> tuple[tuple[TableName, Write], ...]:
+    """The transaction after which a run waits: for another attempt, or for its callback. Refused if asked to stop."""
     ended = ending(run, before)
-    wanted = replace(ended, when=all_of(mine(before), Lacks("cancel_ms")))
+    changes = {**ended.set, "lease_ms": run.lease_ms} if run.status is RunStatus.WAITING else ended.set
+    wanted = replace(ended, set=changes, when=all_of(mine(before), Lacks("cancel_ms")))
     return ("runs", wanted), ("timers", Put(encode_timer(timer)))

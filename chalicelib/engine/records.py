@@ -75,6 +75,8 @@ _OPTIONAL = (
     "waits",
     "cancel_ms",
     "looked_ms",
+    "callback_by_ms",
+    "heartbeat_ms",
     "backfill",
     "note",
 )

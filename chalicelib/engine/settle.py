@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any, Literal
 
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.run import Attempt, Run, RunStatus
 
 WORKER_LOST = Failed(
     "worker_lost", "The workers that tried this attempt died before they could record a result."
 )
+NOT_ASKED = Failed("unknown", "It waits for a callback, which its job does not ask for.")
 MAX_MESSAGE = 1000
 
 
@@ -17,6 +18,10 @@ def settle(run: Run, outcome: Outcome, policy: RetryPolicy, *, now_ms: int, frac
     """The run after this outcome of its current attempt; RETRYING with `retry_ms` where another attempt follows."""
     if isinstance(outcome, Succeeded):
         return _ended(run, RunStatus.SUCCEEDED, "succeeded", now_ms, result=outcome.result)
+    if isinstance(outcome, Waiting):
+        if run.callback_by_ms is not None:
+            return _waiting(run, outcome, now_ms)
+        outcome = NOT_ASKED
     retry_ms = policy.next_attempt_ms(
         run.attempt,
         outcome,
@@ -41,18 +46,44 @@ def lost(run: Run, *, now_ms: int) -> Run:
     return _failed(run, WORKER_LOST, now_ms)
 
 
+def silent_until(run: Run, now_ms: int) -> int:
+    """Until when a run that waits for its callback, and was heard of just now, may be silent."""
+    by_ms = now_ms if run.callback_by_ms is None else run.callback_by_ms
+    return by_ms if run.heartbeat_ms is None else min(by_ms, now_ms + run.heartbeat_ms)
+
+
+def overdue(run: Run) -> Failed:
+    """Why a run is not waited for any longer."""
+    if run.callback_by_ms is not None and run.lease_ms < run.callback_by_ms:
+        seconds = (run.heartbeat_ms or 0) // 1000
+        return Failed("callback_timeout", f"It gave no sign of life for {seconds} seconds.")
+    return Failed("callback_timeout", "It did not call back within its deadline.")
+
+
+def given_up(run: Run, *, now_ms: int) -> Run:
+    """The run, ended because no worker could say what became of it; CANCELLED if that had been asked for."""
+    if run.cancel_ms is not None:
+        return stopped(run, now_ms=now_ms)
+    return _failed(run, overdue(run), now_ms) if run.status is RunStatus.WAITING else lost(run, now_ms=now_ms)
+
+
+def _waiting(run: Run, accepted: Waiting, now_ms: int) -> Run:
+    attempt = Attempt(run.attempt, run.started_ms or now_ms, None, "waiting", None, accepted.result)
+    lease_ms = silent_until(run, now_ms)
+    return replace(run, status=RunStatus.WAITING, lease_ms=lease_ms, attempts=(*run.attempts, attempt))
+
+
 def _failed(run: Run, failed: Failed, now_ms: int) -> Run:
     error: dict[str, Any] = {"kind": failed.kind, "message": failed.message[:MAX_MESSAGE]}
     if failed.status is not None:
         error["status"] = failed.status
-    timed_out = failed.kind == "timeout"
-    status = RunStatus.TIMED_OUT if timed_out else RunStatus.FAILED
     word = _WORDS.get(failed.kind, "failed")
+    status = RunStatus.TIMED_OUT if word == "timed_out" else RunStatus.FAILED
     return replace(_ended(run, status, word, now_ms, error=error, result=failed.result), dead=True)
 
 
 Word = Literal["succeeded", "failed", "timed_out", "lost", "cancelled"]
-_WORDS: dict[str, Word] = {"timeout": "timed_out", "worker_lost": "lost"}
+_WORDS: dict[str, Word] = {"timeout": "timed_out", "callback_timeout": "timed_out", "worker_lost": "lost"}
 
 
 def _ended(
@@ -64,5 +95,8 @@ def _ended(
     error: dict[str, Any] | None = None,
     result: dict[str, Any] | None = None,
 ) -> Run:
-    attempt = Attempt(max(run.attempt, 1), run.started_ms or now_ms, now_ms, word, error, result)
-    return replace(run, status=status, finished_ms=now_ms, attempts=(*run.attempts, attempt))
+    before = [attempt for attempt in run.attempts if attempt.finished_ms is not None]
+    accepted = next((attempt.result for attempt in run.attempts if attempt.finished_ms is None), None)
+    told = result if accepted is None else {"accepted": accepted, **(result or {})}
+    attempt = Attempt(max(run.attempt, 1), run.started_ms or now_ms, now_ms, word, error, told)
+    return replace(run, status=status, finished_ms=now_ms, attempts=(*before, attempt))

@@ -60,7 +60,21 @@ class Drop:
     """There is nothing left to do for this message."""
 
 
-Decision = Start | Mine | Skip | Later | GiveUp | Cancel | Drop
+@dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """It waits for its callback, and may."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Its callback has not come, or no sign of life."""
+
+    existing: Run
+
+
+Decision = Start | Mine | Skip | Later | GiveUp | Cancel | Drop | StillWaiting | Overdue
 
 
 def refusal(job: Job | None, message: RunMessage, *, now_ms: int) -> SkipReason | None:
@@ -101,6 +115,10 @@ def decide_start(
         return Start(existing) if reason is None and _is_revived(existing, message) else Drop()
     if existing.status is RunStatus.RUNNING:
         return _beside_a_running_one(existing, message, owner, now_ms)
+    if existing.status is RunStatus.WAITING:
+        if existing.attempt != message.attempt:
+            return Drop()
+        return StillWaiting(existing) if existing.lease_ms >= now_ms else Overdue(existing)
     if existing.attempt != message.attempt - 1:
         return Drop()
     reason = _unwanted(job, replace(message, trigger=existing.trigger), existing.due_ms, now_ms)

@@ -8,8 +8,9 @@ from chalicelib.domain.run import Run
 from chalicelib.engine import record
 from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
+from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import decode_run, run_key
-from chalicelib.engine.settle import lost, stopped
+from chalicelib.engine.settle import lost, overdue, stopped
 from chalicelib.engine.start import (
     Cancel,
     Decision,
@@ -17,8 +18,10 @@ from chalicelib.engine.start import (
     GiveUp,
     Later,
     Mine,
+    Overdue,
     Skip,
     Start,
+    StillWaiting,
     decide_start,
     is_too_late,
     refusal,
@@ -117,13 +120,36 @@ class Starter:
                 )
                 if existing and job:
                     self._admission.leave(job, existing)
-            case GiveUp(existing):
-                dead = lost(existing, now_ms=now_ms)
-                write_end(engine, job, dead, record.ending(dead, existing))
-            case Cancel(existing):
-                engine.db.runs.write(record.ending(stopped(existing, now_ms=now_ms), existing))
             case Later(at_ms):
                 record.look_again(engine, message, at_ms)
             case Drop():
                 pass
+            case _:
+                self._look_after(decision, message, job)
         return None
+
+    def _look_after(self, decision: Decision, message: RunMessage, job: Job | None) -> None:
+        """A run that has begun, and has nobody who works on it here."""
+        engine, now_ms = self._engine, self._engine.clock.now_ms()
+        match decision:
+            case GiveUp(existing):
+                dead = lost(existing, now_ms=now_ms)
+                write_end(engine, job, dead, record.ending(dead, existing))
+                self._leave(job, existing)
+            case Cancel(existing):
+                engine.db.runs.write(record.ending(stopped(existing, now_ms=now_ms), existing))
+                self._leave(job, existing)
+            case StillWaiting(run):
+                if job:
+                    self._admission.keep(job, run, now_ms + record.KEEP_SLOT_MS)
+                record.look_again(engine, message, record.look_ms(run, now_ms))
+            case Overdue(existing):
+                from chalicelib.engine.callback import conclude
+
+                if conclude(engine, job, existing, overdue(existing)) is None:
+                    raise ConditionFailed
+
+    def _leave(self, job: Job | None, run: Run) -> None:
+        """The slot of a run whose workers died would be free a little later anyway."""
+        if job is not None and run.slot is not None:
+            self._admission.leave(job, run)

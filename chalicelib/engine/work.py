@@ -124,9 +124,9 @@ class Worker:
             outcome = self._execute(job, run, deadline, active.stop)
         settled = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
         ended = self._metered(settled, batch)
-        if not ended.is_retried:
+        if ended.after.is_final:
             return ended
-        self._concluder.retry(ended, deadline=batch.deadline)
+        (self._concluder.retry if ended.is_retried else self._concluder.wait)(ended, deadline=batch.deadline)
         return None
 
     def _metered(self, ended: Ended, batch: "_Batch") -> Ended:
@@ -192,13 +192,9 @@ class Worker:
                 batch.aside.append(self._pool.submit(self._advance, tenant, identifier))
 
     def _advance(self, tenant: str, backfill_id: str) -> None:
-        """If this fails, the dispatcher does it within a minute."""
-        from chalicelib.engine.backfills import advance
+        from chalicelib.engine.backfills import go_on
 
-        try:
-            advance(self._engine, tenant, backfill_id)
-        except Exception as error:  # noqa: BLE001 - the run is recorded; a surprise here must not cost anything else
-            self._tell("A backfill is left to the dispatcher.", error)
+        go_on(self._engine, tenant, backfill_id)
 
     def _jobs(self, tickets: list[Ticket], batch: "_Batch") -> dict[Key, Job]:
         """The jobs that exist. Messages of a job that cannot be read come again."""

@@ -16,12 +16,16 @@ ConfigModel = type[BaseModel]
 
 @dataclass(frozen=True, slots=True)
 class ExecutorSpec:
-    """A job type as the API shows it. `config` validates a job's config, `lane` is the queue for its runs."""
+    """A job type as the API shows it. `config` validates a job's config, `lane` is the queue for its runs.
+
+    `calls_back`: its jobs may wait for a callback.
+    """
 
     type: str
     config: ConfigModel
     title: str
     description: str
+    calls_back: bool = False
     lane: str = "fast"
     example: dict[str, Any] = field(default_factory=dict)
 
@@ -40,8 +44,20 @@ class ExecutorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """Where the work calls back, and by when. `url` ends in a token: it goes to the other side, and nowhere else."""
+
+    url: str = field(repr=False)
+    by_ms: int
+    heartbeat_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt of a run. `config` is of the spec's model, `deadline` in monotonic seconds of `clock`."""
+    """One attempt of a run. `config` is of the spec's model, `deadline` in monotonic seconds of `clock`.
+
+    With a `callback`, what was accepted is Waiting, and not yet a success.
+    """
 
     config: Any
     run_id: str
@@ -54,6 +70,7 @@ class Call:
     clock: Clock
     settings: ExecutorSettings = ExecutorSettings()
     stop: Contact = field(default_factory=Contact)
+    callback: Callback | None = None
 
     def remaining(self) -> float:
         """Seconds until the deadline; zero or less when it has passed."""

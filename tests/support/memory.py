@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.ports.queue import Outgoing
+from chalicelib.ports.secrets import SecretName
 from chalicelib.ports.table import (
     Absent,
     AllOf,
@@ -244,6 +245,20 @@ class MemoryQueue:
         visible = [body for at_ms, body in sorted(self.sent) if at_ms <= now_ms]
         self.sent = [(at_ms, body) for at_ms, body in self.sent if at_ms > now_ms]
         return visible
+
+
+class MemorySecrets:
+    """Texts by their names. `stale` is what is answered unless a fresh one is asked for."""
+
+    def __init__(self, **texts: str) -> None:
+        self.texts = {name.replace("_", "-"): text for name, text in texts.items()}
+        self.stale: dict[str, str] = {}
+        self.failures: deque[Exception] = deque()
+
+    def read(self, name: SecretName, *, fresh: bool = False) -> str | None:
+        if self.failures:
+            raise self.failures.popleft()
+        return self.texts.get(name) if fresh else self.stale.get(name, self.texts.get(name))
 
 
 class MemoryTelemetry:

@@ -27,12 +27,15 @@ from tests.support.memory import (
     FakeIds,
     MemoryDatabase,
     MemoryQueue,
+    MemorySecrets,
     MemoryTable,
     MemoryTelemetry,
     key_of,
 )
 
 TENANT = "local"
+PUBLIC_URL = "https://chronos.test/api"
+SIGNING_KEYS = '[{"id": "one", "key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}]'
 NOON = 1_800_014_400_000
 """2027-01-15T12:00:00Z, a Friday."""
 
@@ -81,6 +84,7 @@ class World:
         self.db.runs = WatchedRuns()
         self.queue, self.long_queue = MemoryQueue(self.clock), MemoryQueue(self.clock)
         self.telemetry = MemoryTelemetry()
+        self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL)
         self.engine = Engine(
             db=self.db,
             lanes={"fast": self.queue, "long": self.long_queue},
@@ -88,6 +92,7 @@ class World:
             ids=FakeIds(),
             telemetry=self.telemetry,
             settings=EngineSettings(shards=shards),
+            secrets=self.secrets,
         )
         self.executed: list[tuple[Run, int]] = []
         self.outcome: Callable[[Job, Run], Outcome] = lambda _job, _run: Succeeded({})

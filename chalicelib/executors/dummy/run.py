@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.executors.base import Call
 from chalicelib.executors.dummy.spec import Config
 
@@ -20,7 +20,7 @@ def execute(call: Call) -> Outcome:
     reason = _failure(config, call)
     if reason:
         return Failed(config.error_kind, reason)
-    return Succeeded({"output": config.output})
+    return (Waiting if config.outcome == "wait" else Succeeded)({"output": config.output})
 
 
 def _rested(call: Call, seconds: float) -> bool:

@@ -20,7 +20,9 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    outcome: Literal["success", "failure"] = "success"
+    outcome: Literal["success", "failure", "wait"] = Field(
+        "success", description="`wait`: for a callback, which a job with `callback` can do; none will come."
+    )
     duration_seconds: float = Field(
         0, ge=0, le=900, description="How long an attempt takes, unless its time is up."
     )
@@ -41,6 +43,7 @@ SPEC = ExecutorSpec(
     type="dummy",
     config=Config,
     title="Dummy",
+    calls_back=True,
     description="Waits, then succeeds or fails as told: for tests, demos and benchmarks.",
     example={"duration_seconds": 0.5, "fail_attempts": 1, "output": {"rows": 3}},
 )

@@ -6,7 +6,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from chalicelib.domain.instants import rfc3339
-from chalicelib.domain.outcome import Failed, Outcome
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.executors.base import Call
 from chalicelib.executors.deadline import stopping_with
 from chalicelib.executors.guard import ForbiddenTarget
@@ -55,7 +55,21 @@ def _request(call: Call) -> Request:
     }
     if media_type:
         ours["Content-Type"] = media_type
-    return Request(config.method, _with_query(config), config.headers, ours, body)
+    headers = {**config.headers, **_callback_headers(call)}
+    return Request(config.method, _with_query(config), headers, ours, body)
+
+
+def _callback_headers(call: Call) -> dict[str, str]:
+    """Like the job's own headers, they do not follow a redirect to another origin."""
+    if call.callback is None:
+        return {}
+    headers = {
+        "X-Chronos-Callback-Url": call.callback.url,
+        "X-Chronos-Callback-By": rfc3339(call.callback.by_ms),
+    }
+    if call.callback.heartbeat_ms is not None:
+        headers["X-Chronos-Callback-Heartbeat-Seconds"] = str(call.callback.heartbeat_ms // 1000)
+    return headers
 
 
 def _with_query(config: Config) -> str:
@@ -84,7 +98,10 @@ def _answered(call: Call, response: requests.Response, started: float) -> Outcom
     body = _body(response, limit)
     duration_ms = round((call.clock.monotonic() - started) * 1000)
     result = kept(response.status_code, response.headers, body, limit, duration_ms)
-    return judged(call.config, response.headers, result, call.clock.now_ms())
+    outcome = judged(call.config, response.headers, result, call.clock.now_ms())
+    if call.callback is not None and isinstance(outcome, Succeeded):
+        return Waiting(outcome.result)
+    return outcome
 
 
 def _body(response: requests.Response, limit: int) -> bytes:

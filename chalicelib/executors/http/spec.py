@@ -161,6 +161,7 @@ SPEC = ExecutorSpec(
     type="http",
     config=Config,
     title="HTTP request",
+    calls_back=True,
     description="Sends one request, and succeeds if the answer has an expected status.",
     example={
         "url": "https://example.com/reports",

@@ -51,6 +51,7 @@ def validated(body: dict[str, Any]) -> JobDefinition:
         problems += problems_of(error, body)
     if isinstance(body.get("type"), str):
         problems += config_problems(body["type"], body.get("config", {}))
+        problems += _callback_problems(body["type"], body.get("callback"))
     if problems or definition is None:
         raise refusal(problems)
     return definition
@@ -71,6 +72,13 @@ def config_problems(type_: str, config: Any) -> list[FieldProblem]:
     except ValidationError as error:
         return problems_of(error, config, _CONFIG)
     return []
+
+
+def _callback_problems(type_: str, callback: Any) -> list[FieldProblem]:
+    spec = registry.spec(type_)
+    if callback is None or spec is None or spec.calls_back:
+        return []
+    return [FieldProblem("/callback", f"A job of type {type_} cannot call back.", "not_offered")]
 
 
 def _from_short_form(body: dict[str, Any]) -> JobDefinition:

@@ -31,7 +31,7 @@ class AttemptView(BaseModel):
     number: int = Field(description="Counted from 1.")
     started_at: str = Field(json_schema_extra=_MOMENT)
     finished_at: str | None = Field(json_schema_extra=_MOMENT)
-    outcome: Literal["running", "succeeded", "failed", "timed_out", "lost", "cancelled"]
+    outcome: Literal["running", "waiting", "succeeded", "failed", "timed_out", "lost", "cancelled"]
     error: AttemptError | None
     result: dict[str, Any] | None
 
@@ -65,6 +65,9 @@ class RunSummary(BaseModel):
     attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
     drift_ms: int | None = Field(description="How much later than `scheduled_at` the first attempt started.")
     next_attempt_at: str | None = Field(json_schema_extra=_MOMENT, description="For a run that is RETRYING.")
+    callback_by: str | None = Field(
+        json_schema_extra=_MOMENT, description="By when it must call back, for a run that is WAITING."
+    )
     skip_reason: SkipReason | None
     cancel_requested_at: str | None = Field(
         json_schema_extra=_MOMENT, description="When it was asked to stop."
@@ -132,6 +135,7 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "attempt": run.attempt,
         "drift_ms": run.drift_ms,
         "next_attempt_at": _moment(run.retry_ms),
+        "callback_by": _moment(run.callback_by_ms if run.status is RunStatus.WAITING else None),
         "skip_reason": run.skip_reason,
         "cancel_requested_at": _moment(run.cancel_ms),
         "progress": progress_view(run),
