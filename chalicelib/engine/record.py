@@ -33,9 +33,9 @@ from chalicelib.ports.table import (
 
 MAX_LEASE_MS = 60_000
 """A dead worker's run and slot are free after a minute and the margin, however long the job may take."""
-LOOK_MS = 600_000
+LOOK_MS = 300_000
 """So often a run that waits for its callback is looked at while it holds a slot."""
-KEEP_SLOT_MS = 1_800_000
+KEEP_SLOT_MS = 900_000
 """So long it holds the slot after each look: two may fail. Freed by time alone, as ever, should nobody leave it."""
 
 
@@ -195,13 +195,13 @@ def wait_timer(run: Run, shard: int, now_ms: int) -> RunTimer:
 
 
 def look_ms(run: Run, now_ms: int) -> int:
-    """When a waiting run is looked at: when it is overdue, and every ten minutes if it has a slot to keep.
+    """When a waiting run is looked at: when it is overdue, and every five minutes if it has a slot to keep.
 
     Messages that come twice agree on the moment, so that they become one again.
     """
     overdue_ms = run.lease_ms + 1
     next_ms = (now_ms // LOOK_MS + 1) * LOOK_MS
-    return next_ms if run.slot is not None and next_ms < overdue_ms - LOOK_MS // 10 else overdue_ms
+    return next_ms if run.slot is not None and next_ms < overdue_ms - LOOK_MS // 5 else overdue_ms
 
 
 def going_on(run: Run, before: Run, timer: RunTimer) -> tuple[tuple[TableName, Write], ...]:

@@ -5,13 +5,14 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded
-from chalicelib.executors.base import ExecutorSettings
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
+from chalicelib.executors.base import Callback, ExecutorSettings
 from chalicelib.executors.http.transport import Adapter
 from tests.support.calls import LOOPBACK, RUN_ID, call_of, perform
 from tests.support.http_servers import Talk, answering, serving
@@ -352,3 +353,42 @@ def test_a_setting_that_opens_the_loopback_opens_its_name() -> None:
     with serving(answering()) as server:
         _result(_outcome({"url": server.url(host="localhost")}, settings=LOOPBACK))
     assert server.received[0].headers["host"] == f"localhost:{server.port}"
+
+
+CALLBACK = Callback("https://chronos.test/api/callbacks/v1.k.c.m", 1_777_640_400_000, 60_000)
+
+
+def _waiting(config: dict[str, Any]) -> Outcome:
+    return perform(replace(call_of("http", config), callback=CALLBACK), "http")
+
+
+def test_a_job_that_is_to_call_back_waits_once_it_is_accepted() -> None:
+    with serving(answering("202 Accepted", b"queued")) as server:
+        outcome = _waiting({"url": server.url(), "expected_status": [202]})
+    assert isinstance(outcome, Waiting)
+    assert (outcome.result["status"], outcome.result["body"]) == (202, "queued")
+    (request,) = server.received
+    assert request.headers["x-chronos-callback-url"] == CALLBACK.url
+    assert request.headers["x-chronos-callback-by"] == "2026-05-01T13:00:00Z"
+    assert request.headers["x-chronos-callback-heartbeat-seconds"] == "60"
+
+
+def test_what_is_not_accepted_has_failed_at_once() -> None:
+    with serving(answering("200 OK")) as server:
+        assert _failure(_waiting({"url": server.url(), "expected_status": [202]})).kind == "http_unexpected"
+
+
+def test_the_address_for_callbacks_does_not_follow_to_another_origin() -> None:
+    with serving(answering()) as other, serving(_redirecting(other.url())) as server:
+        assert isinstance(_waiting({"url": server.url(), "follow_redirects": True}), Waiting)
+    assert "x-chronos-callback-url" in server.received[0].headers
+    assert not [name for name in other.received[0].headers if "callback" in name]
+
+
+def _redirecting(url: str) -> Callable[[Talk], None]:
+    return answering("307 Temporary Redirect", b"", f"Location: {url}")
+
+
+def test_nobody_else_sets_the_headers_of_callbacks() -> None:
+    with pytest.raises(ValueError, match="set by Chronos"):
+        call_of("http", {"url": "http://example.com", "headers": {"X-Chronos-Callback-Url": "http://x"}})

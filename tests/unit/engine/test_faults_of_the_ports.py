@@ -10,10 +10,13 @@ import pytest
 
 from chalicelib.domain.errors import ChronosError, Unavailable
 from chalicelib.domain.job import Job, JobDefinition
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
+from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import decode_job
+from chalicelib.engine.signing import callback_url
+from chalicelib.features.callbacks import service as callbacks
 from chalicelib.features.dead_letters import service as dead_letters
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.changes import redefined
@@ -38,6 +41,8 @@ def outcome(job: Job, run: Run) -> Outcome:
         raise Killed
     if job.name.startswith("failing") and run.trigger == "schedule":
         return Failed("http_4xx", "answered 404", status=404)
+    if job.name.startswith("accepted") and run.attempt == 1:
+        return Waiting({})
     if job.name.startswith("retried") and run.attempt == 1:
         return Failed("connection", "refused")
     return Succeeded({})
@@ -191,6 +196,36 @@ def one_between_attempts_and_one_that_waits(world: FaultyWorld) -> str:
     return world.runs()[0].id
 
 
+def accepted(world: FaultyWorld, **fields: Any) -> Job:
+    """A job whose first attempts wait for a callback, for at most 100 s."""
+    callback = {"deadline_seconds": 100, "heartbeat_seconds": 60}
+    wanted = {"callback": callback, "retry": {"max_attempts": 1}, "concurrency": {"policy": "queue"}}
+    return world.job({"kind": "manual"}, name="accepted", **{**wanted, **fields})
+
+
+def two_to_be_accepted(world: FaultyWorld) -> None:
+    job = accepted(world)
+    for _ in range(2):
+        trigger(world.engine, TENANT, job.id)
+
+
+def one_accepted_and_one_that_waits_for_its_slot(world: FaultyWorld) -> str:
+    two_to_be_accepted(world)
+    world.deliver()
+    return callback_url(world.secrets, world.runs()[0]).rpartition("/")[2]
+
+
+def one_accepted_that_is_retried(world: FaultyWorld) -> str:
+    trigger(world.engine, TENANT, accepted(world, retry=RETRY).id)
+    world.deliver()
+    return callback_url(world.secrets, world.runs()[0]).rpartition("/")[2]
+
+
+def one_overdue(world: FaultyWorld) -> None:
+    one_accepted_that_is_retried(world)
+    world.clock.ms = NOON + 61 * SECOND
+
+
 def create(world: FaultyWorld, second: int) -> Job:
     definition = {"name": "created", "type": "dummy", "schedule": at(second)}
     return jobs.create(world.engine, TENANT, JobDefinition.model_validate(definition))
@@ -272,6 +307,36 @@ FLOWS = {
         one_between_attempts_and_one_that_waits,
         lambda world, run_id: runs.cancel(world.engine, TENANT, run_id),
         {"retried": [(0, "CANCELLED"), (0, OK), (0, OK)]},
+        repeated=True,
+    ),
+    "accepted": Flow(
+        two_to_be_accepted,
+        lambda world, _: world.deliver(),
+        {"accepted": [(0, "TIMED_OUT"), (0, "TIMED_OUT")]},
+    ),
+    "callback, success": Flow(
+        one_accepted_and_one_that_waits_for_its_slot,
+        lambda world, token: callbacks.end(world.engine, token, Succeeded({})),
+        {"accepted": [(0, OK), (0, "TIMED_OUT")]},
+        repeated=True,
+    ),
+    "callback, failure": Flow(
+        one_accepted_that_is_retried,
+        lambda world, token: callbacks.end(world.engine, token, Failed("callback_failed", "")),
+        {"accepted": [(0, OK)]},
+        repeated=True,
+    ),
+    "callback, a sign of life": Flow(
+        one_accepted_that_is_retried,
+        lambda world, token: callbacks.alive(world.engine, token, Progress(1, NOON)),
+        {"accepted": [(0, OK)]},
+        repeated=True,
+    ),
+    "callback, overdue": Flow(one_overdue, lambda world, _: world.deliver(), {"accepted": [(0, OK)]}),
+    "cancel, waiting for a callback": Flow(
+        one_accepted_and_one_that_waits_for_its_slot,
+        lambda world, _: runs.cancel(world.engine, TENANT, world.runs()[0].id),
+        {"accepted": [(0, "CANCELLED"), (0, "TIMED_OUT")]},
         repeated=True,
     ),
     "redrive": Flow(
