@@ -14,7 +14,7 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package check lint types size format test test-fast test-e2e bench bench-peers deploy destroy config clean
+.PHONY: help run reload package check lint types size format test test-fast test-e2e bench bench-peers deploy callbacks destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -88,6 +88,9 @@ config: $(VENV)/.ready ## make the Chalice project of a deployed STAGE, for the 
 
 deploy: $(VENV)/.ready ## deploy STAGE to the AWS account of the environment (NEW_KEY=1, FORCE=1)
 	@$(BIN)/python -m infra deploy --stage $(STAGE) $(if $(NEW_KEY),--new-key) $(if $(FORCE),--force)
+
+callbacks: $(VENV)/.ready ## make what callbacks of STAGE need (PUBLIC_URL=, NEW_KEY=1 signs with a new key, FORCE=1 forgets the old)
+	@$(BIN)/python -m infra callbacks --stage $(STAGE) $(if $(NEW_KEY),--new-key) $(if $(FORCE),--force)
 
 destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)

@@ -1,4 +1,4 @@
-"""The deployment commands behind the Makefile: python -m infra package|check|config|deploy|destroy."""
+"""The deployment commands behind the Makefile: python -m infra package|check|config|deploy|callbacks|destroy."""
 
 import argparse
 import sys
@@ -9,9 +9,13 @@ from infra.errors import Stop
 def main() -> int:
     """Run one command; a Stop is a sentence on stderr and exit code 1."""
     parser = argparse.ArgumentParser(prog="infra", description=__doc__)
-    parser.add_argument("command", choices=["package", "check", "config", "deploy", "destroy"])
-    parser.add_argument("--new-key", action="store_true", help="replace the stage's API key")
-    parser.add_argument("--force", action="store_true", help="deploy even if nothing has changed")
+    parser.add_argument("command", choices=["package", "check", "config", "deploy", "callbacks", "destroy"])
+    parser.add_argument("--new-key", action="store_true", help="a new API key; callbacks: a new signing key")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="deploy even if nothing has changed; callbacks: forget former keys",
+    )
     parser.add_argument("--stage", default="dev")
     options = parser.parse_args()
     try:
@@ -36,6 +40,8 @@ def _run(options: argparse.Namespace) -> None:
             deploy.configure(options.stage)
         case "deploy":
             deploy.deploy(options.stage, new_key=options.new_key, force=options.force)
+        case "callbacks":
+            deploy.provide_callbacks(options.stage, new_key=options.new_key, forget=options.force)
         case "destroy":
             deploy.destroy(options.stage)
 

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import account, gateway, keys, package, project, refusals, stacks
+from infra import account, callbacks, gateway, keys, package, project, refusals, stacks
 from infra.account import Live
 from infra.bundle import bundle
 from infra.chalice_cli import chalice
@@ -22,6 +23,7 @@ _SETTINGS = {
     "ALARM_EMAIL": "AlarmEmail",
 }
 """Stack parameters by the environment variables that set them."""
+_PUBLIC_URL = "PUBLIC_URL"
 
 
 def deploy(stage: str, *, new_key: bool = False, force: bool = False) -> None:
@@ -33,7 +35,7 @@ def deploy(stage: str, *, new_key: bool = False, force: bool = False) -> None:
         refusals.check_usable(stack, live, stage)
         chosen = project.architecture(kept=stack.parameters.get("Architecture", "") if stack else "")
         now, settings = package.fingerprint(stage, chosen), {**_settings(os.environ), "Architecture": chosen}
-        if not (new_key or force) and _is_done(stack, live, now, settings):
+        if not (new_key or force or _PUBLIC_URL in os.environ) and _is_done(stack, live, now, settings):
             print(f"{stage} is up to date: {live.url(session.region_name)} (FORCE=1 deploys all the same)")
             return
         outputs = _infra(session, stage, stack, settings, new_key=new_key)
@@ -56,6 +58,21 @@ def configure(stage: str) -> None:
     print(f"    .venv/bin/chalice --project-dir {made} deploy --stage {stage}")
 
 
+def provide_callbacks(stage: str, *, new_key: bool = False, forget: bool = False) -> None:
+    """Make what callbacks need where it is missing. With `new_key`, or `forget`, they are signed with a new key."""
+    refusals.check_name(stage)
+    with account.plainly():
+        session = account.session()
+        live, ssm = account.find(session, stage), session.client("ssm")
+        if live.api is None:
+            raise Stop(f"There is no API of {stage} here: deploy it first.")
+        callbacks.provide(ssm, stage, live.url(session.region_name), given=os.environ.get(_PUBLIC_URL))
+        if new_key or forget:
+            known = callbacks.rotate(ssm, stage, now_s=int(time.time()), forget=forget)
+            print(f"Callbacks of {stage} are signed with a new key within five minutes; {known} are known.")
+    print(f"{stage} has what callbacks need.")
+
+
 def destroy(stage: str) -> None:
     """Remove everything of the stage; tables of stages that are not disposable stay, and are named."""
     refusals.check_name(stage)
@@ -73,6 +90,7 @@ def destroy(stage: str) -> None:
         if live.functions:
             _step("chalice delete")
             _chalice_delete(session, stage, live)
+        callbacks.remove(session.client("ssm"), stage)
         shutil.rmtree(STAGES / stage, ignore_errors=True)
     print(f"{stage} is gone." if stack or live.functions else f"There is nothing of {stage} here.")
 
@@ -135,6 +153,8 @@ def _complete(session: Any, stage: str, outputs: Mapping[str, str]) -> Live:
     account.allow_loops(session, live)
     account.log_little(session, live, outputs["ChronosLogLevel"])
     gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE)
+    url, given = live.url(session.region_name), os.environ.get(_PUBLIC_URL)
+    callbacks.provide(session.client("ssm"), stage, url, given=given)
     _for_people(session, stage, outputs, live)
     return live
 

@@ -76,8 +76,7 @@ def package_policy(function: Function, stage: str) -> Json:
 
     def fill(output: str, suffix: str) -> Any:
         value = outputs[output]["Value"]
-        attribute = ".".join(value["Fn::GetAtt"])
-        return {"Fn::Sub": f"${{{attribute}}}{suffix}"} if suffix else value
+        return {"Fn::Sub": f"${{{'.'.join(value['Fn::GetAtt'])}}}{suffix}"} if suffix else value
 
     return policy(function, fill)
 

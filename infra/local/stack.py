@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import gateway, stacks
+from infra import callbacks, gateway, stacks
 from infra.functions import Json, functions
 from infra.package import CODE, TEMPLATE
 from infra.paths import CHRONOS
@@ -78,6 +78,7 @@ def deploy(
     _expire(client("dynamodb", url), outputs)
     gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE)
     deployed = Deployed(_address(url, outputs, stock=stock), url, outputs)
+    callbacks.provide(client("ssm", url), STAGE, deployed.api)
     if not stock:
         save(url)
     return deployed

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
+
 from chalicelib.aws.expressions import encode
 from chalicelib.domain.ids import bucket_of, run_id
 from chalicelib.engine.journal import GRACE_MS, encode_pages
@@ -40,6 +42,7 @@ class Flows:
             self.work(lane)
             self.dead_letters(lane)
             self.slots(lane)
+            self.callbacks(lane)
             self.failures(lane)
             self.backfill(lane)
         self.late_timers()
@@ -122,6 +125,22 @@ class Flows:
         assert self.api.get(f"/runs/{waiting.run_id}")["status"] == "PENDING"
         assert self.api.post(f"/runs/{holder.run_id}/cancel")["status"] == "CANCELLED"
         eventually(lambda: self.api.get(f"/runs/{waiting.run_id}")["status"] == "RETRYING")
+
+    def callbacks(self, lane: str) -> None:
+        """One is accepted in a slot, shows progress and succeeds; one comes too late, and is retried."""
+        with target() as server:
+            http = {"type": "http", "config": {"url": server.url}, "timeout_seconds": LANES[lane]}
+            wanted = {**http, "concurrency": {"policy": "queue"}, "callback": {"deadline_seconds": 60}}
+            job, due = self.api.job(MANUAL, **wanted), ms(in_seconds(0))
+            self._deliver(lane, "worker", [_message(job, due)])
+            (call,) = server.calls
+            url = call.headers["x-chronos-callback-url"]
+            for name, body in (("progress", {"percent": 50}), ("success", {"result": 1})):
+                assert requests.post(f"{url}/{name}", json=body, timeout=30).status_code == 200
+            late = self.api.job(MANUAL, **{**http, "callback": {"deadline_seconds": 1}})
+            message = _message(late, due)
+            self._deliver(lane, "worker", [message])
+            eventually(lambda: self.api.get(f"/runs/{message.run_id}")["status"] == "RETRYING")
 
     def failures(self, lane: str) -> None:
         """A worker and a dead-letter queue each pause a job after one failure."""

@@ -195,4 +195,7 @@ def _resource(value: dict[str, Any]) -> str:
 
 def _output(filled: str) -> str:
     name, _, suffix = filled.removeprefix("<").partition(">")
+    value = infra_template("dev")["Outputs"][name]["Value"]
+    if "Fn::Sub" in value:
+        return str(value["Fn::Sub"])
     return "${" + name.removesuffix("Arn") + ".Arn}" + suffix
