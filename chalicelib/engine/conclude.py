@@ -16,7 +16,7 @@ from chalicelib.engine.records import decode_attempts, encode_attempts, run_key
 from chalicelib.engine.settle import settle, stopped
 from chalicelib.engine.streak import is_counted, write_end
 from chalicelib.engine.timers import RunTimer
-from chalicelib.ports.table import ConditionFailed
+from chalicelib.ports.table import ConditionFailed, Item
 
 FIRST_PAUSE_SECONDS = 0.2
 T = TypeVar("T")
@@ -86,13 +86,15 @@ class Concluder:
         """
         now_ms = self._engine.clock.now_ms()
         timer = record.wait_timer(ended.after, ended.job.shard, now_ms)
+        kept_until = self._engine.settings.expires_at(ended.after.callback_by_ms or now_ms)
+        more: Item = {"lease_ms": ended.after.lease_ms, "expires_at": kept_until}
         until_ms = now_ms + record.KEEP_SLOT_MS
         self._persist(lambda: self._admission.keep(ended.job, ended.before, until_ms), deadline)
-        if self._is_going_on(ended, timer, deadline):
+        if self._is_going_on(ended, timer, deadline, more):
             self._ring_if_near(timer)
 
-    def _is_going_on(self, ended: Ended, timer: RunTimer, deadline: float) -> bool:
-        writes = record.going_on(ended.after, ended.before, timer)
+    def _is_going_on(self, ended: Ended, timer: RunTimer, deadline: float, more: Item | None = None) -> bool:
+        writes = record.going_on(ended.after, ended.before, timer, more)
         try:
             self._persist(lambda: self._engine.db.transact(*writes), deadline)
         except ConditionFailed:

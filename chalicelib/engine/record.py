@@ -204,9 +204,13 @@ def look_ms(run: Run, now_ms: int) -> int:
     return next_ms if run.slot is not None and next_ms < overdue_ms - LOOK_MS // 5 else overdue_ms
 
 
-def going_on(run: Run, before: Run, timer: RunTimer) -> tuple[tuple[TableName, Write], ...]:
-    """The transaction after which a run waits: for another attempt, or for its callback. Refused if asked to stop."""
+def going_on(
+    run: Run, before: Run, timer: RunTimer, more: Item | None = None
+) -> tuple[tuple[TableName, Write], ...]:
+    """The transaction after which a run waits: for another attempt, or (with `more` attributes) for its callback.
+
+    It is refused if the run was asked to stop.
+    """
     ended = ending(run, before)
-    changes = {**ended.set, "lease_ms": run.lease_ms} if run.status is RunStatus.WAITING else ended.set
-    wanted = replace(ended, set=changes, when=all_of(mine(before), Lacks("cancel_ms")))
+    wanted = replace(ended, set={**ended.set, **(more or {})}, when=all_of(mine(before), Lacks("cancel_ms")))
     return ("runs", wanted), ("timers", Put(encode_timer(timer)))

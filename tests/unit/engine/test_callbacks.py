@@ -13,7 +13,7 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
 from chalicelib.engine.message import Delivery
-from chalicelib.engine.records import decode_job, job_key
+from chalicelib.engine.records import decode_job, job_key, run_key
 from chalicelib.engine.signing import callback_url
 from chalicelib.features.callbacks import service
 from chalicelib.features.jobs.service import delete
@@ -82,6 +82,12 @@ def test_an_accepted_attempt_waits_without_a_worker(elsewhere: Elsewhere) -> Non
     elsewhere.world.advance(HOUR / 2)
     assert len(elsewhere.world.executed) == 1
     assert elsewhere.world.run(run.id) == run
+
+
+def test_a_run_is_kept_as_long_after_its_deadline_as_others_after_their_start(elsewhere: Elsewhere) -> None:
+    run = elsewhere.begin(deadline=14 * 24 * HOUR)
+    stored = elsewhere.world.db.runs.get(run_key(TENANT, run.id)) or {}
+    assert stored["expires_at"] == elsewhere.world.engine.settings.expires_at(run.callback_by_ms or 0)
 
 
 def test_a_success_ends_the_run_with_what_both_sides_said(elsewhere: Elsewhere) -> None:
