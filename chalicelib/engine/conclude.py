@@ -87,7 +87,7 @@ class Concluder:
         now_ms = self._engine.clock.now_ms()
         timer = record.wait_timer(ended.after, ended.job.shard, now_ms)
         kept_until = self._engine.settings.expires_at(ended.after.callback_by_ms or now_ms)
-        more: Item = {"lease_ms": ended.after.lease_ms, "expires_at": kept_until}
+        more: Item = {"lease_ms": ended.after.lease_ms, "looked_ms": now_ms, "expires_at": kept_until}
         until_ms = now_ms + record.KEEP_SLOT_MS
         self._persist(lambda: self._admission.keep(ended.job, ended.before, until_ms), deadline)
         if self._is_going_on(ended, timer, deadline, more):

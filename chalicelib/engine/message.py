@@ -11,6 +11,10 @@ _PLAIN, _PASSED = 9, 10
 """Fields of a message that no limit has put off, and the place of `passed` in others."""
 
 
+STARTS_NOTHING = "*"
+"""Among what a message has `passed`: no rate counts it, since it only asks after a run that waits for its callback."""
+
+
 class BadMessage(ValueError):
     """A body that no version of Chronos wrote."""
 

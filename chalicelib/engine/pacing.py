@@ -11,7 +11,7 @@ from chalicelib.engine import record
 from chalicelib.engine.core import Engine, lane_of
 from chalicelib.engine.gates import KINDS, Gate
 from chalicelib.engine.limits import KnownLimits
-from chalicelib.engine.message import RunMessage
+from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.plan import Ring
 from chalicelib.engine.rates import Rates
 from chalicelib.engine.ring import ring_all
@@ -84,6 +84,8 @@ class Pacer:
         """By their kinds, the gates whose rates the run has yet to pass, and can be asked for a moment right now."""
         message = ticket.message
         if job is None or job.concurrency.policy != "allow" or refusal(job, message, now_ms=at_ms):
+            return {}
+        if STARTS_NOTHING in message.passed:
             return {}
         gates = self._limits.gates(job, record.new_run(message))
         if any(gate.has_queue for gate in gates) or is_too_late(job, message, message.due_ms, now_ms=at_ms):

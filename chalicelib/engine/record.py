@@ -7,7 +7,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus, SkipReason
 from chalicelib.engine.arm import message_of
 from chalicelib.engine.core import Engine
-from chalicelib.engine.message import RunMessage
+from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.records import (
     dead_mark,
     encode_attempts,
@@ -191,7 +191,13 @@ def retry_timer(run: Run, shard: int) -> RunTimer:
 
 def wait_timer(run: Run, shard: int, now_ms: int) -> RunTimer:
     """Rings when somebody is to look at a run that waits for its callback."""
-    return RunTimer(shard, message_of(run, due_ms=look_ms(run, now_ms), attempt=run.attempt))
+    message = message_of(run, due_ms=look_ms(run, now_ms), attempt=run.attempt)
+    return RunTimer(shard, replace(message, passed=(STARTS_NOTHING,)))
+
+
+def still_waiting(run: Run, shard: int, now_ms: int) -> tuple[tuple[TableName, Write], ...]:
+    """The transaction after a look at a run that may go on waiting for its callback."""
+    return ("timers", Put(encode_timer(wait_timer(run, shard, now_ms)))), ("runs", looked_at(run, now_ms))
 
 
 def look_ms(run: Run, now_ms: int) -> int:

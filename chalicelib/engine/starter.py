@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run
 from chalicelib.engine import record
 from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
-from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import decode_run, run_key
 from chalicelib.engine.settle import lost, overdue, stopped
 from chalicelib.engine.start import (
@@ -125,10 +125,10 @@ class Starter:
             case Drop():
                 pass
             case _:
-                self._look_after(decision, message, job)
+                self._look_after(decision, job)
         return None
 
-    def _look_after(self, decision: Decision, message: RunMessage, job: Job | None) -> None:
+    def _look_after(self, decision: Decision, job: Job | None) -> None:
         """A run that has begun, and has nobody who works on it here."""
         engine, now_ms = self._engine, self._engine.clock.now_ms()
         match decision:
@@ -142,7 +142,8 @@ class Starter:
             case StillWaiting(run):
                 if job:
                     self._admission.keep(job, run, now_ms + record.KEEP_SLOT_MS)
-                record.look_again(engine, message, record.look_ms(run, now_ms))
+                shard = bucket_of(run.job_id, engine.settings.shards)
+                engine.db.transact(*record.still_waiting(run, shard, now_ms))
             case Overdue(existing):
                 from chalicelib.engine.callback import conclude
 

@@ -94,6 +94,10 @@ VANISHED, STALLED = Lost("vanished"), Lost("stalled")
         (run(S.RETRYING), {}, None, "the attempt is over, and the next has a timer"),
         (run(S.RETRYING), {"attempt": 2}, VANISHED, "the second attempt has not begun"),
         (run(S.RETRYING, looked_ms=NOON + 5), {"attempt": 2}, None, "it waits for its slot"),
+        (run(S.WAITING, lease_ms=NOW, looked_ms=NOON + 5), {}, None, "a timer looks after its callback"),
+        (run(S.WAITING, lease_ms=NOW - 1, looked_ms=NOON - 1), {}, VANISHED, "nobody says it is overdue"),
+        (run(S.WAITING, lease_ms=NOW, looked_ms=NOON - 1), {}, VANISHED, "nobody has looked at it since"),
+        (run(S.WAITING, lease_ms=NOW, attempt=2), {}, None, "an older message of one that waits"),
         (run(S.RUNNING, lease_ms=NOW), {}, Leased(NOW + 1), "somebody works on it"),
         (run(S.RUNNING, lease_ms=NOW - 1), {}, STALLED, "its worker is dead"),
         (run(S.RUNNING, lease_ms=NOW - 1, attempt=2), {}, None, "an older message"),
@@ -113,7 +117,7 @@ def test_what_is_over_by_its_status_is_over_by_the_verdict(status: RunStatus) ->
     if is_over(record):
         assert verdict(JOB, run(status), message(), now_ms=NOW, horizon_ms=HORIZON) is None
     else:
-        assert status in (S.PENDING, S.RUNNING, S.RETRYING, S.SKIPPED)
+        assert status in (S.PENDING, S.RUNNING, S.WAITING, S.RETRYING, S.SKIPPED)
 
 
 def test_records_that_lie_close_together_are_read_as_a_range_and_the_others_by_their_keys() -> None:

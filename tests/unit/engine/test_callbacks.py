@@ -427,6 +427,26 @@ def test_callbacks_count_among_failures_in_a_row(elsewhere: Elsewhere, outcome: 
     assert (stored.status, stored.pause_cause) == ("paused", "failures")
 
 
+def test_a_vanished_message_of_the_deadline_is_rung_again(elsewhere: Elsewhere) -> None:
+    run = elsewhere.begin(deadline=100, retry={"max_attempts": 1})
+    elsewhere.world.queue.sent.clear()
+    elsewhere.world.advance(100 + 300)
+    assert elsewhere.world.run(run.id).status == "TIMED_OUT"
+
+
+def test_the_auditor_leaves_a_run_that_waits_alone(elsewhere: Elsewhere) -> None:
+    elsewhere.begin(deadline=24 * HOUR, concurrency={"policy": "queue"})
+    elsewhere.world.advance(HOUR)
+    assert not [line for line in elsewhere.world.telemetry.lines if line[0] == "warning"]
+    assert not elsewhere.world.db.audit.items
+
+
+def test_looks_at_a_run_that_waits_are_no_starts_for_a_rate(elsewhere: Elsewhere) -> None:
+    run = elsewhere.begin(deadline=60, retry={"max_attempts": 1}, rate={"limit": 1, "per_seconds": 3600})
+    elsewhere.world.advance(61)
+    assert elsewhere.world.run(run.id).status == "TIMED_OUT"
+
+
 def test_the_overdue_run_of_dead_workers_is_buried(elsewhere: Elsewhere) -> None:
     run = elsewhere.begin(deadline=100)
     [(_, body)] = elsewhere.world.queue.sent
