@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from chalicelib.domain.prices import Architecture
+from chalicelib.domain.retention import Plan
 
 PREFIX = "CHRONOS_"
 LAMBDAS_OWN = {"memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"}
@@ -37,7 +38,7 @@ class Settings(BaseModel):
     lead_ms: int = Field(150, ge=0, le=10_000)
     shards: int = Field(64, ge=1, le=999)
     dispatchers: int = Field(4, ge=1, le=64)
-    retention_days: int = Field(30, ge=1, le=3650)
+    plan: Plan = "pro"
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     log_level: str = "INFO"

@@ -53,7 +53,7 @@ class Wiring:
             settings=EngineSettings(
                 lead_ms=config.lead_ms,
                 shards=config.shards,
-                retention_days=config.retention_days,
+                plan=config.plan,
                 memory_mb=config.memory_mb,
                 architecture=config.architecture,
                 dispatchers=config.dispatchers,

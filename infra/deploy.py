@@ -20,6 +20,7 @@ _SETTINGS = {
     "LEAD_MS": "LeadMs",
     "ALLOW_NETWORKS": "AllowNetworks",
     "LOG_LEVEL": "LogLevel",
+    "PLAN": "Plan",
     "ALARM_EMAIL": "AlarmEmail",
 }
 """Stack parameters by the environment variables that set them."""

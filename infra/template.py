@@ -65,6 +65,7 @@ def merge_template(stage: str, architecture: str) -> Json:
             if name not in arns and name != "Architecture"
         },
         "Conditions": {name: each for name, each in template["Conditions"].items() if name != HAS_FUNCTIONS},
+        "Mappings": template["Mappings"],
         "Resources": resources,
         "Outputs": template["Outputs"],
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from chalicelib.domain.prices import PRICES, Architecture, Prices
+from chalicelib.domain.retention import PLANS, Plan, Retention
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.ids import Ids
@@ -34,7 +35,7 @@ class EngineSettings:
 
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
-    `memory_mb` and `architecture` are this function's, for what its time costs.
+    `plan` says how long records are kept. `memory_mb` and `architecture` are this function's, for what its time costs.
     `dispatchers`: how many groups there should be; each is told by its own event which it is.
     """
 
@@ -43,7 +44,7 @@ class EngineSettings:
     hold_limit_ms: int = 5_000
     shards: int = 64
     dispatchers: int = 4
-    retention_days: int = 30
+    plan: Plan = "pro"
     lease_margin_ms: int = 10_000
     beat_ms: int = 10_000
     memory_mb: int = 256
@@ -53,9 +54,17 @@ class EngineSettings:
     def prices(self) -> Prices:
         return PRICES[self.architecture]
 
+    @property
+    def retention(self) -> Retention:
+        return PLANS[self.plan]
+
     def expires_at(self, now_ms: int) -> int:
-        """The epoch second at which a record made now is no longer kept."""
-        return now_ms // 1000 + self.retention_days * 86_400
+        """The epoch second at which a run or a skip that is recorded now may be deleted."""
+        return now_ms // 1000 + self.retention.stored_days * 86_400
+
+    def audit_expires_at(self, now_ms: int) -> int:
+        """As `expires_at`, for an audit record."""
+        return now_ms // 1000 + self.retention.audit * 86_400
 
 
 @dataclass(frozen=True, slots=True)

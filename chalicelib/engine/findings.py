@@ -15,7 +15,6 @@ ACTOR = "auditor"
 METRIC = "findings"
 MOST = 50
 """Findings of one kind and tenant that are written down one by one; what is beyond is one record with their number."""
-KEPT_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,14 @@ def report(engine: Engine, findings: Sequence[Finding]) -> None:
         )
     engine.telemetry.count(METRIC, len(findings))
     now_ms, nonce = engine.clock.now_ms(), engine.ids.random_bytes(8)
+    expires_at = engine.settings.audit_expires_at(now_ms)
     try:
-        engine.db.audit.put_all(encode_findings(findings, now_ms=now_ms, nonce=nonce))
+        engine.db.audit.put_all(encode_findings(findings, now_ms=now_ms, nonce=nonce, expires_at=expires_at))
     except Unavailable as error:
         engine.telemetry.warning("A finding could not be written down.", error=error.message)
 
 
-def encode_findings(findings: Iterable[Finding], *, now_ms: int, nonce: bytes) -> list[Item]:
+def encode_findings(findings: Iterable[Finding], *, now_ms: int, nonce: bytes, expires_at: int) -> list[Item]:
     """As audit records."""
     alike: dict[tuple[str, Action], list[Finding]] = {}
     for finding in findings:
@@ -70,7 +70,7 @@ def encode_findings(findings: Iterable[Finding], *, now_ms: int, nonce: bytes) -
             "action": finding.action,
             "subject": finding.subject,
             "details": json.dumps(finding.details, separators=(",", ":")),
-            "expires_at": now_ms // 1000 + KEPT_DAYS * 86_400,
+            "expires_at": expires_at,
         }
         for number, finding in enumerate(shown)
     ]

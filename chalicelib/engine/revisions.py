@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.engine.core import Engine, EngineSettings
+from chalicelib.engine.retention import is_kept
 from chalicelib.ports.table import Item, Key, Put, TableName, Write
 
 KEPT_DAYS = 400
@@ -111,22 +112,21 @@ def newest_first(
     page = engine.db.catalog.query(
         pk, low=_LOW, high=high if below is not None else _HIGH, limit=limit, backwards=True
     )
-    return [decode_revision(item) for item in page.items]
+    return [decode_revision(item) for item in page.items if is_kept(engine, item)]
 
 
 def read_revision(engine: Engine, tenant: str, job_id: str, number: int) -> Revision | None:
     if not 0 < number < 10**_DIGITS:
         return None
     item = engine.db.catalog.get(revision_key(tenant, job_id, number))
-    return decode_revision(item) if item else None
+    return decode_revision(item) if item and is_kept(engine, item) else None
 
 
 def oldest_first(engine: Engine, tenant: str, job_id: str, *, number: int, limit: int) -> list[Revision]:
     """At most `limit` revisions from `number` on."""
     pk, low = revision_key(tenant, job_id, number)
-    return [
-        decode_revision(item) for item in engine.db.catalog.query(pk, low=low, high=_HIGH, limit=limit).items
-    ]
+    page = engine.db.catalog.query(pk, low=low, high=_HIGH, limit=limit)
+    return [decode_revision(item) for item in page.items if is_kept(engine, item)]
 
 
 def _encode(job: Job) -> Item:
@@ -136,5 +136,5 @@ def _encode(job: Job) -> Item:
 
 def _closing(job: Job, now_ms: int, settings: EngineSettings) -> Put:
     """The revision that is followed by another: written whole, so that it is there whatever was before."""
-    days = max(KEPT_DAYS, settings.retention_days)
+    days = max(KEPT_DAYS, settings.retention.runs)
     return Put({**_encode(job), "expires_at": now_ms // 1000 + days * 86_400})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import skips_of_job
+from chalicelib.engine.retention import is_shown
 from chalicelib.ports.table import Item
 
 EARLIER = 50
@@ -29,7 +30,7 @@ def skips_between(engine: Engine, tenant: str, job_id: str, first_ms: int, last_
     pk, start = skips_of_job(tenant, job_id), f"{first_ms:015d}"
     before = engine.db.runs.query(pk, high=start, limit=EARLIER, backwards=True)
     inside = engine.db.runs.query(pk, low=start, high=f"{last_ms + 1:015d}", limit=MOST)
-    return [_decode(item) for item in (*before.items, *inside.items)]
+    return [_decode(item) for item in (*before.items, *inside.items) if is_shown(engine, item)]
 
 
 def _decode(item: Item) -> SkipRecord:

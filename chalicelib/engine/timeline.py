@@ -228,7 +228,7 @@ def _ends(other: Segment, segment: Segment) -> bool:
 
 
 def _expired(each: Occurrence, kept_from_ms: int) -> Entry | None:
-    return Entry(each, "unknown", _NOT_KEPT) if each.due_ms < kept_from_ms else None
+    return Entry(each, "unknown", _NOT_KEPT) if each.due_ms <= kept_from_ms else None
 
 
 def _in_a_pause(each: Occurrence, later: Sequence[Segment], now_ms: int) -> Entry:

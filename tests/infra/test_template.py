@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.aws.telemetry import NAMESPACE
 from chalicelib.config import PREFIX, Settings
+from chalicelib.domain.retention import PLANS
 from chalicelib.engine import findings, watch
 from chalicelib.engine.pulse import LATE_MS
 from infra.functions import Function, from_outputs, functions, policy
@@ -113,6 +114,18 @@ def test_the_schedules_cover_every_group_of_shards_once() -> None:
 def test_tables_outlive_the_stack_of_a_stage_that_is_not_disposable(stage: str, kept: str, why: str) -> None:
     for table in _of_type("AWS::DynamoDB::Table", stage).values():
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (kept, kept), why
+
+
+def test_logs_are_kept_as_long_as_the_plan_has_it() -> None:
+    template = infra_template("dev")
+    assert {name: row["LogDays"] for name, row in template["Mappings"]["Plans"].items()} == {
+        name: retention.logs for name, retention in PLANS.items()
+    }
+    for group in _of_type("AWS::Logs::LogGroup").values():
+        assert group["Properties"]["RetentionInDays"] == {
+            "Fn::FindInMap": ["Plans", {"Ref": "Plan"}, "LogDays"]
+        }
+    assert template["Parameters"]["Plan"]["AllowedValues"] == list(PLANS)
 
 
 def test_the_merged_template_needs_no_second_pass() -> None:

@@ -19,10 +19,10 @@ from chalicelib.engine.backfills import (
     encode_backfill,
     next_timer,
     nominals_after,
-    read_backfill,
     save,
 )
 from chalicelib.engine.core import Engine
+from chalicelib.engine.retention import is_kept
 from chalicelib.engine.timers import encode_timer
 from chalicelib.features.backfills.views import BackfillRequest
 from chalicelib.features.base import Principal
@@ -92,10 +92,10 @@ def would_do(engine: Engine, backfill: Backfill) -> list[Candidate]:
 
 def read(engine: Engine, tenant: str, identifier: str) -> Backfill:
     """NotFound if there is none; what cannot be an id is not looked up."""
-    found = read_backfill(engine, tenant, identifier) if is_id(identifier, "backfill") else None
-    if found is None:
+    item = engine.db.catalog.get(backfill_key(tenant, identifier)) if is_id(identifier, "backfill") else None
+    if item is None or not is_kept(engine, item):
         raise NotFound("There is no such backfill.")
-    return found
+    return decode_backfill(item)
 
 
 def cancel(engine: Engine, tenant: str, identifier: str) -> Backfill:
@@ -136,7 +136,8 @@ def _newest(engine: Engine, tenant: str, job_id: str) -> Fetch[Backfill]:
         keys, more = engine.db.catalog.query_index("lists", value, limit=count, backwards=True, after=start)
         items = engine.db.catalog.get_many(keys)
         rows = [(key[0].rpartition("#")[2], items.get(key)) for key in keys]
-        return [(name, decode_backfill(item) if item else None) for name, item in rows], more is not None
+        kept = [(name, item if item and is_kept(engine, item) else None) for name, item in rows]
+        return [(name, decode_backfill(item) if item else None) for name, item in kept], more is not None
 
     return fetch
 

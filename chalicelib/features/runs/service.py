@@ -9,6 +9,7 @@ from chalicelib.engine.admission import Admission
 from chalicelib.engine.cancel import ask_to_stop
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, decode_run, job_key, run_key, run_partitions, runs_of_job
+from chalicelib.engine.retention import is_shown
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import Fetch, read_page
 from chalicelib.ports.table import ConditionFailed, Item
@@ -22,7 +23,7 @@ _LOWEST, _PAST_ALL = "run_", "run_~"
 def read(engine: Engine, tenant: str, identifier: str) -> Run:
     """NotFound if there is none; what cannot be an id is not looked up."""
     item = engine.db.runs.get(run_key(tenant, identifier)) if is_id(identifier, "run") else None
-    if item is None:
+    if item is None or not is_shown(engine, item):
         raise NotFound("There is no such run.")
     return decode_run(item)
 
@@ -75,10 +76,14 @@ def of_tenant(
             items += page.items
             more = more or page.next is not None
         items.sort(key=lambda item: str(item["sk"]), reverse=True)
-        rows: list[tuple[str, Run | None]] = [(str(item["sk"]), decode_run(item)) for item in items[:count]]
+        rows = [(str(item["sk"]), _shown(engine, item)) for item in items[:count]]
         return rows, more or len(items) > count
 
     return read_page(fetch, wanted, limit, after)
+
+
+def _shown(engine: Engine, item: Item | None) -> Run | None:
+    return decode_run(item) if item and is_shown(engine, item) else None
 
 
 _INDEX_KEYS = {"by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
@@ -95,6 +100,6 @@ def in_index(engine: Engine, tenant: str, index: str, value: str) -> Fetch[Run]:
             start = {"pk": pk, "sk": sk, hash_name: value, sort_name: after}
         keys, more = engine.db.runs.query_index(index, value, limit=count, backwards=True, after=start)
         items = engine.db.runs.get_many(keys)
-        return [(key[1], decode_run(items[key]) if key in items else None) for key in keys], more is not None
+        return [(key[1], _shown(engine, items.get(key))) for key in keys], more is not None
 
     return fetch

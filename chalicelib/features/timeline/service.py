@@ -8,6 +8,7 @@ from chalicelib.domain.run import Run
 from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_run, run_key
+from chalicelib.engine.retention import is_shown
 from chalicelib.engine.skips import skips_between
 from chalicelib.engine.timeline import (
     Entry,
@@ -64,7 +65,7 @@ def _entries(
         runs,
         skips,
         now_ms=engine.clock.now_ms(),
-        retention_ms=engine.settings.retention_days * 86_400_000,
+        retention_ms=engine.settings.retention.runs * 86_400_000,
     )
 
 
@@ -83,5 +84,5 @@ def runs_at(engine: Engine, tenant: str, job_id: str, nominals: list[int]) -> di
     """The records of the schedule's own runs, by nominal time: read by their ids, which follow from the occurrences."""
     keys = [run_key(tenant, run_id(job_id, nominal_ms)) for nominal_ms in nominals]
     items = engine.db.runs.get_many(keys)
-    runs = [decode_run(item) for item in items.values()]
+    runs = [decode_run(item) for item in items.values() if is_shown(engine, item)]
     return {run.nominal_ms: run for run in runs}

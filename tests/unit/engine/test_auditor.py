@@ -340,7 +340,8 @@ def test_the_pulse_counts_what_was_found_by_the_hour_for_a_day() -> None:
 
 def test_many_findings_of_one_kind_are_written_down_as_some_and_the_number_of_the_rest() -> None:
     many = [Finding("a", "run.rung_again", f"run_{number}", {}) for number in range(MOST + 7)]
-    items = encode_findings([*many, Finding("b", "run.rung_again", "run_b", {})], now_ms=NOON, nonce=b"1")
+    other = Finding("b", "run.rung_again", "run_b", {})
+    items = encode_findings([*many, other], now_ms=NOON, nonce=b"1", expires_at=NOON // 1000)
     assert [item["subject"] for item in items if item["pk"] == "b#audit"] == ["run_b"]
     of_a = [item for item in items if item["pk"] == "a#audit"]
     assert len(of_a) == MOST + 1
