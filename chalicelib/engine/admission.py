@@ -47,7 +47,7 @@ class Admission:
         """The run in its slot, started; None if it waits or is skipped. ConditionFailed if others were faster."""
         slots, places = self._read(job)
         now_ms = self._engine.clock.now_ms()
-        wanted = Candidate(started.id, started.nominal_ms, message.attempt > 1)
+        wanted = Candidate(started.id, started.nominal_ms, started.starts > 1)
         decision = admit(job.concurrency, slots, places, wanted, now_ms=now_ms)
         match decision:
             case Take(slot, place):
@@ -64,9 +64,13 @@ class Admission:
         return None
 
     def keep(self, job: Job, run: Run, until_ms: int) -> None:
-        """Hold the run's slot longer; nothing happens if it is not its own any more."""
-        if run.slot is not None:
+        """Hold the run's slot longer, as best it can; nothing happens if it is not its own any more."""
+        if run.slot is None:
+            return
+        try:
             self._try(Put(_slot_item(job, run, until_ms), Is("run", run.id)))
+        except Unavailable as error:
+            self._engine.telemetry.warning("A slot is not held longer.", run_id=run.id, error=error.message)
 
     def leave(self, job: Job, run: Run) -> None:
         """Free the run's slot or place, and ring who waits longest. Best effort: leases and timers do it too, later."""

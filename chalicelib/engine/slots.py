@@ -38,7 +38,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The run that wants a slot. One that has begun (a later attempt) is not turned away: it waits beside the queue."""
+    """The run that wants a slot. One that has begun is not turned away: it waits beside the queue.
+
+    It has begun with its first start, also if that one's worker died.
+    """
 
     run_id: str
     nominal_ms: int

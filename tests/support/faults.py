@@ -121,7 +121,7 @@ class FaultyTable:
         self._around("put_all", lambda: self._inner.put_all(items), lambda: self._inner.put_all(half))
 
     def delete_all(self, keys: Iterable[Key]) -> None:
-        keys = list(keys)
+        keys = sorted(keys)
         half = keys[: len(keys) // 2]
         self._around("delete_all", lambda: self._inner.delete_all(keys), lambda: self._inner.delete_all(half))
 

@@ -1,7 +1,7 @@
 """The ports' twins: the same promises, in memory, deterministic. `tests/contract` holds them to the real ones."""
 
-import copy
 import threading
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -51,20 +51,52 @@ def holds(condition: Condition | None, item: Item | None) -> bool:
             return all(holds(part, item) for part in parts)
 
 
+class Items(dict[Key, Item]):
+    """Items by their keys; each partition keeps its sort keys in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._partitions: dict[str, list[str]] = {}
+
+    def partition(self, pk: str) -> list[str]:
+        """The sort keys of a partition, ascending; not to be changed."""
+        return self._partitions.get(pk, [])
+
+    def __setitem__(self, key: Key, item: Item) -> None:
+        if key not in self:
+            insort(self._partitions.setdefault(key[0], []), key[1])
+        super().__setitem__(key, item)
+
+    def __delitem__(self, key: Key) -> None:
+        super().__delitem__(key)
+        sort_keys = self._partitions[key[0]]
+        del sort_keys[bisect_left(sort_keys, key[1])]
+
+    def pop(self, key: Key) -> Item:  # type: ignore[override]
+        item = self[key]
+        del self[key]
+        return item
+
+    def clear(self) -> None:
+        super().clear()
+        self._partitions.clear()
+
+
 class MemoryTable:
     """Items in a dict; every call is atomic."""
 
     def __init__(self) -> None:
-        self.items: dict[Key, Item] = {}
+        self.items = Items()
         self.lock = threading.RLock()
 
     def get(self, key: Key) -> Item | None:
         with self.lock:
-            return copy.copy(self.items.get(key))
+            item = self.items.get(key)
+            return None if item is None else dict(item)
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         with self.lock:
-            return {key: copy.copy(self.items[key]) for key in set(keys) if key in self.items}
+            return {key: dict(self.items[key]) for key in set(keys) if key in self.items}
 
     def query(
         self,
@@ -77,13 +109,19 @@ class MemoryTable:
         after: str | None = None,
     ) -> Page:
         with self.lock:
-            sort_keys = sorted((key[1] for key in self.items if key[0] == pk), reverse=backwards)
-            wanted = [
-                sk
-                for sk in sort_keys
-                if low <= sk and (not high or sk < high) and _past(sk, after, backwards)
-            ]
-            items = [copy.copy(self.items[pk, sk]) for sk in wanted[:limit]]
+            sort_keys = self.items.partition(pk)
+            start = bisect_left(sort_keys, low)
+            end = bisect_left(sort_keys, high) if high else len(sort_keys)
+            if after is not None and backwards:
+                end = min(end, bisect_left(sort_keys, after))
+            elif after is not None:
+                start = max(start, bisect_right(sort_keys, after))
+            one_more = limit + 1
+            wanted = (
+                sort_keys[max(start, end - one_more) : end] if backwards else sort_keys[start:end][:one_more]
+            )
+            wanted = wanted[::-1] if backwards else wanted
+            items = [dict(self.items[pk, sk]) for sk in wanted[:limit]]
             return Page(items, wanted[limit - 1] if len(wanted) > limit else None)
 
     def query_index(
@@ -128,24 +166,27 @@ class MemoryTable:
     def check(self, write: Write | Check) -> None:
         existing = self.items.get(key_of(write))
         if not holds(write.when, existing):
-            raise ConditionFailed(copy.copy(existing))
+            raise ConditionFailed(None if existing is None else dict(existing))
 
     def apply(self, write: Write) -> Item:
         key = key_of(write)
         match write:
             case Put(item):
-                self.items[key] = copy.copy(item)
+                self.items[key] = dict(item)
             case Delete():
-                self.items.pop(key, None)
+                if key in self.items:
+                    del self.items[key]
                 return {}
             case Update(_, values, add, remove):
-                item = self.items.setdefault(key, {"pk": key[0], "sk": key[1]})
+                if key not in self.items:
+                    self.items[key] = {"pk": key[0], "sk": key[1]}
+                item = self.items[key]
                 item.update(values)
                 for name, amount in add.items():
                     item[name] = int(item.get(name, 0)) + amount
                 for name in remove:
                     item.pop(name, None)
-        return copy.copy(self.items[key])
+        return dict(self.items[key])
 
 
 def key_of(write: Write | Check) -> Key:

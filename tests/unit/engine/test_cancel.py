@@ -255,6 +255,23 @@ def test_a_lease_is_never_renewed_beyond_the_attempts_time_limit() -> None:
     assert world.run(run.id).lease_ms == (run.started_ms or 0) + 600_000 + margin
 
 
+def test_a_heartbeat_that_cannot_hold_the_slot_costs_the_batch_nothing() -> None:
+    """The next one tries again; the lease was renewed, which is what others look at first."""
+    world = World()
+    run, active = beating(world)
+    faults = Faults()
+    engine = replace(world.engine, db=FaultyDatabase(world.db, faults))
+    faults.arm(Mode.BEFORE, 2)
+    world.clock.ms += 20_000
+    beat(engine, Admission(engine), active)
+    assert faults.struck
+    assert world.run(run.id).lease_ms == run.lease_ms + 20_000
+    assert not active.stop.is_wanted
+    beat(engine, Admission(engine), active)
+    (slot,) = world.db.runs.query(f"{TENANT}#{run.job_id}#slots").items
+    assert slot["until_ms"] == world.run(run.id).lease_ms
+
+
 @pytest.mark.parametrize(
     ("seconds", "stops", "why"),
     [(30, False, "the lease still holds"), (68, True, "the lease ends, and somebody else may start")],

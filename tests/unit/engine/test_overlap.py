@@ -155,6 +155,34 @@ def test_a_slot_whose_worker_died_is_free_when_its_lease_has_run_out() -> None:
     assert reasons == ["overlap", None, None], "the lease was 15 s and a margin of 10: it ends at 12:00:45"
 
 
+def test_a_run_that_has_begun_waits_for_a_slot_if_its_worker_died_and_others_were_faster() -> None:
+    """It may have had its effect, so it is not skipped as if it had never started."""
+    world = World()
+    often(world, "forbid", timeout_seconds=15)
+    world.tick()
+    world.clock.ms = NOON + 20_000
+    (body,) = world.queue.take_visible()
+
+    def die(_job: Job, _run: Run) -> Outcome:
+        raise Killed
+
+    world.outcome = die
+    with suppress(Killed):
+        world.worker.work([Delivery("1", body)], deadline=world.clock.monotonic() + 60)
+
+    def meets_the_first(_job: Job, run: Run) -> Outcome:
+        if run.nominal_ms == NOON + 60_000:
+            assert world.worker.work([Delivery("1", body)], deadline=world.clock.monotonic() + 60) == []
+        return Succeeded({})
+
+    world.outcome = meets_the_first
+    world.advance(120)
+    first, overlapping, *others = world.runs()
+    assert (first.status, first.attempt, first.starts) == (S, 1, 2)
+    assert overlapping.skip_reason == "overlap"
+    assert [run.status for run in others] == [S, S]
+
+
 def test_a_run_keeps_its_slot_between_its_attempts() -> None:
     world = World()
     retry = {"max_attempts": 2, "strategy": "fixed", "initial_delay_seconds": 45, "jitter": "none"}
