@@ -14,7 +14,7 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package check lint types size format test test-fast test-e2e bench bench-peers deploy callbacks destroy config clean
+.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -76,6 +76,10 @@ test-fast: $(VENV)/.ready ## the tests that need no emulator
 
 test-e2e: $(VENV)/.ready $(EMULATOR)/.ready ## the packaged app on the emulator
 	$(BIN)/pytest -q -m e2e
+
+simulate: $(VENV)/.ready ## days of virtual time under faults (SEEDS=20 FIRST=1 HOURS=24 JOBS=30 STORM=1, or one SEED)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20) --first $(or $(FIRST),1) --hours $(or $(HOURS),24) \
+	  --jobs $(or $(JOBS),30) --storm $(or $(STORM),1) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.ready $(EMULATOR)/.ready ## measure; one JSON line a figure
 	@$(BIN)/python -m bench

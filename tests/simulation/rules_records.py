@@ -1,0 +1,146 @@
+"""Rules about records: what is final stays so, attempts are numbered without holes, all that is due gets done."""
+
+from collections.abc import Iterator
+
+from tests.simulation.facts import FINAL, MINUTE, Facts, Record
+from tests.simulation.violations import Violation, moment
+
+KEPT = ("status", "attempts", "finished_ms", "attempt")
+REVIVED = ("paused", "superseded")
+STILL_MS = 20 * MINUTE
+
+
+def final_is_final(facts: Facts) -> Iterator[Violation]:
+    """A run that is over does not change any more; only a skip gives way to a later revision of its job."""
+    for run, changes in facts.history.changes.items():
+        for change in changes:
+            before, after = change.before, change.after
+            if before is None or before["status"] not in FINAL:
+                continue
+            if (
+                before["status"] == "SKIPPED"
+                and before.get("skip_reason") in REVIVED
+                and after["status"] == "RUNNING"
+            ):
+                continue
+            if any(before.get(name) != after.get(name) for name in KEPT):
+                yield Violation(
+                    "final", run, f"it was {before['status']} and {change.by} makes it {after['status']}"
+                )
+
+
+def attempts_are_numbered(facts: Facts) -> Iterator[Violation]:
+    """1, 2, 3, ... on record, no more than the policy allows, and each had an effect unless it was lost."""
+    for record in facts.records.values():
+        numbers = [attempt[0] for attempt in record.attempts]
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield Violation("numbering", record.id, f"its attempts are numbered {numbers}")
+        yield from _acted(facts, record)
+        docs = facts.docs_between(record.job, 0, facts.end_ms)
+        most = max((doc["retry"]["max_attempts"] for doc in docs if doc), default=0)
+        if len(numbers) > most:
+            yield Violation(
+                "numbering", record.id, f"it has {len(numbers)} attempts where {most} are allowed"
+            )
+
+
+def _acted(facts: Facts, record: Record) -> Iterator[Violation]:
+    seen = {effect.attempt for effect in facts.effects.get(record.id, [])}
+    recorded = {attempt[0] for attempt in record.attempts}
+    without = {attempt[0] for attempt in record.attempts if attempt[3] not in ("lost", "cancelled")} - seen
+    if without:
+        yield Violation("made up", record.id, f"attempts {sorted(without)} are on record and never acted")
+    if record.is_final and record.status != "CANCELLED" and seen - recorded:
+        yield Violation(
+            "unrecorded", record.id, f"attempts {sorted(seen - recorded)} acted and are not on record"
+        )
+
+
+def lost_workers_were_lost(facts: Facts) -> Iterator[Violation]:
+    """A run is only given up if its workers died, stood still, or met failures."""
+    for record in facts.records.values():
+        outcomes = [attempt[3] for attempt in record.attempts]
+        if "lost" in outcomes and facts.is_calm:
+            yield Violation("given up", record.id, "a worker is said to have died where none did")
+
+
+def all_is_done(facts: Facts) -> Iterator[Violation]:
+    """In the end nothing is under way that should be over, and no message is left over."""
+    for record in facts.records.values():
+        changed_ms = facts.history.changes[record.id][-1].at_ms
+        if (
+            not record.is_final
+            and max(changed_ms, record.item.get("retry_ms") or 0) < facts.end_ms - STILL_MS
+        ):
+            yield Violation("stuck", record.id, f"it is {record.status} since {moment(changed_ms)}")
+    for name, lane in facts.outcome.world.lanes.items():
+        for stored in lane.messages:
+            if stored.visible_ms < facts.end_ms - MINUTE:
+                yield Violation("stuck", name, f"a message is left in the lane: {stored.body}")
+
+
+def triggers_run(facts: Facts) -> Iterator[Violation]:
+    """An accepted trigger is a run that acts, unless its job was deleted or it was cancelled."""
+    for told in facts.told("trigger"):
+        record = facts.records.get(str(told.details["id"]))
+        if record is None:
+            yield Violation(
+                "trigger", told.job, f"the run {told.details['id']} that was promised is not there"
+            )
+        elif record.status in ("SUCCEEDED", "FAILED") and not _has_acted(facts, record):
+            yield Violation("trigger", record.id, f"it is {record.status} and never acted")
+
+
+def _has_acted(facts: Facts, record: Record) -> bool:
+    """Or was given up, since its workers died."""
+    return record.id in facts.effects or "lost" in [attempt[3] for attempt in record.attempts]
+
+
+def answers_hold(facts: Facts) -> Iterator[Violation]:
+    """A revision that a user was told of was saved, before the answer."""
+    for told in facts.history.told:
+        revision = told.details.get("revision")
+        if revision is None or told.kind == "calendar":
+            continue
+        saved = [v.at_ms for v in facts.history.versions[told.job] if v.doc and v.doc["revision"] == revision]
+        if not saved or saved[0] > told.at_ms:
+            yield Violation("answer", told.job, f"revision {revision} was promised and is not there")
+
+
+def nothing_surprises(facts: Facts) -> Iterator[Violation]:
+    """No function ends with an exception that it did not mean."""
+    for process in facts.history.processes:
+        if process.surprise is not None:
+            kind = type(process.surprise).__name__
+            yield Violation("surprise", str(process), f"{kind}: {process.surprise}")
+
+
+def slots_are_free(facts: Facts) -> Iterator[Violation]:
+    """In the end no run that is over holds a slot or a place."""
+    for (pk, sk), item in facts.outcome.world.db.runs.items.items():
+        if not pk.endswith("#slots") or int(item["until_ms"]) < facts.end_ms:
+            continue
+        record = facts.records[str(item["run"])]
+        changed_ms = facts.history.changes[record.id][-1].at_ms
+        if record.is_final and changed_ms < facts.end_ms - MINUTE:
+            yield Violation(
+                "leaked slot", pk.split("#")[1], f"{sk} is held by {record.id}, which is {record.status}"
+            )
+
+
+def timers_live_and_die(facts: Facts) -> Iterator[Violation]:
+    """In the end no timer lies in the past, and those of a job that are due soon are of its present revision."""
+    now = {
+        job: versions[-1].doc["schedule_revision"] if versions[-1].doc else None
+        for job, versions in facts.history.versions.items()
+    }
+    for pk, sk in facts.outcome.world.db.timers.items:
+        if not pk.startswith("shard#"):
+            continue
+        due, _, subject, revision = sk.split("#")
+        if int(due) < facts.end_ms - 2 * MINUTE:
+            yield Violation("timer", subject, f"its timer of {moment(int(due))} is still there")
+        elif subject.startswith("job_") and int(due) < facts.end_ms and now.get(subject) != int(revision):
+            yield Violation(
+                "ghost timer", subject, f"a timer of revision {revision} is due, it has {now.get(subject)}"
+            )
