@@ -81,8 +81,8 @@ simulate: $(VENV)/.ready ## days of virtual time under faults (SEEDS=20 FIRST=1 
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),20) --first $(or $(FIRST),1) --hours $(or $(HOURS),24) \
 	  --jobs $(or $(JOBS),30) --storm $(or $(STORM),1) $(if $(SEED),--seed $(SEED))
 
-bench: $(VENV)/.ready $(EMULATOR)/.ready ## measure; one JSON line a figure
-	@$(BIN)/python -m bench
+bench: $(VENV)/.ready $(EMULATOR)/.ready ## measure; one JSON line a figure (PARTS="tick idle")
+	@$(BIN)/python -m bench $(PARTS)
 
 bench-peers: $(VENV)/.ready $(PEERS)/.ready ## CPU a run beside Celery, Dramatiq and Huey (needs redis-server)
 	@$(BIN)/python -m bench peers

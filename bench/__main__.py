@@ -5,7 +5,20 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import api, cost, drift, idle, imports, latency, peers, schedules, tick, worker
+from bench import (
+    api,
+    cost,
+    drift,
+    herd,
+    herd_emulator,
+    idle,
+    imports,
+    latency,
+    peers,
+    schedules,
+    tick,
+    worker,
+)
 from bench.missing import Missing
 
 Figure = tuple[str, float, str]
@@ -15,14 +28,16 @@ PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
     "schedules": schedules.figures,
     "tick": tick.figures,
     "latency": latency.figures,
-    "idle": idle.figures,
+    "herd": herd.figures,
     "worker": worker.figures,
     "cost": cost.figures,
     "drift": drift.figures,
+    "idle": idle.figures,
+    "herd-emulator": herd_emulator.figures,
     "peers": peers.figures,
 }
-ASKED_FOR = {"peers"}
-"""Needs more than the rest: only by name."""
+ASKED_FOR = {"idle", "herd-emulator", "peers"}
+"""Take minutes, or need more than the rest: only by name."""
 
 
 def main(names: list[str]) -> int:

@@ -41,10 +41,16 @@ def figures() -> Iterable[tuple[str, float, str]]:
             emulator.stop()
 
 
+def store(engine: Engine, stored: Sequence[Job], now_ms: int) -> None:
+    """Jobs with their first timers after `now_ms`."""
+    engine.db.catalog.put_all(map(encode_job, stored))
+    engine.db.timers.put_all(_timers(stored, now_ms))
+
+
 def _over_the_twin(due: Sequence[Job], idle: Sequence[Job]) -> int:
     world = FaultyWorld()
-    _store(world.engine, due, NOON)
-    _store(world.engine, idle, NOON + HOUR)
+    store(world.engine, due, NOON)
+    store(world.engine, idle, NOON + HOUR)
     world.faults.arm(Mode.BEFORE, 0)
     _tick(world.engine)
     return len(world.faults.calls)
@@ -68,10 +74,10 @@ def _over_the_emulator(url: str, due: Sequence[Job], idle: Sequence[Job]) -> Ite
         client.meta.events.register("before-call", count_call)
     stored = 0
     for count in IDLE:
-        _store(engine, idle[stored:count], NOON + HOUR)
+        store(engine, idle[stored:count], NOON + HOUR)
         stored, spent = count, []
         for _ in range(ROUNDS):
-            _store(engine, due, NOON)
+            store(engine, due, NOON)
             calls.clear()
             began = time.process_time()
             _tick(engine)
@@ -79,12 +85,6 @@ def _over_the_emulator(url: str, due: Sequence[Job], idle: Sequence[Job]) -> Ite
             _forget_following(engine, due)
         yield f"idle_{count}_calls_per_1000", sum(calls.values()), "calls"
         yield f"idle_{count}_cpu_ms_per_1000", min(spent), "ms"
-
-
-def _store(engine: Engine, stored: Sequence[Job], now_ms: int) -> None:
-    """Jobs with their timers, due a minute after `now_ms`."""
-    engine.db.catalog.put_all(map(encode_job, stored))
-    engine.db.timers.put_all(_timers(stored, now_ms))
 
 
 def _timers(stored: Sequence[Job], now_ms: int) -> list[Item]:
