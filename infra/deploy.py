@@ -22,6 +22,7 @@ _SETTINGS = {
     "LOG_LEVEL": "LogLevel",
     "PLAN": "Plan",
     "ALARM_EMAIL": "AlarmEmail",
+    "DISPATCHERS": "Dispatchers",
 }
 """Stack parameters by the environment variables that set them."""
 _PUBLIC_URL = "PUBLIC_URL"

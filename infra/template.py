@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from infra import gateway
+from infra import gateway, ticks
 from infra.functions import APP, Function, Json, functions, policy
 from infra.paths import INFRA
 
@@ -15,6 +15,12 @@ DISPOSABLE = ("dev", "local", "test", "ci", "pr")
 
 def infra_template(stage: str) -> Json:
     """The stack of everything but functions and API."""
+    template = _resources(stage)
+    ticks.expand(template, guard=HAS_FUNCTIONS)
+    return template
+
+
+def _resources(stage: str) -> Json:
     template: Json = yaml.safe_load((INFRA / "resources.yaml").read_text())
     for section, entries in yaml.safe_load((INFRA / "alarms.yaml").read_text()).items():
         template[section].update(entries)
@@ -46,7 +52,8 @@ def merge_template(stage: str, architecture: str) -> Json:
 
     The code zip is there too, so the architecture is no parameter any more.
     """
-    template = infra_template(stage)
+    template = _resources(stage)
+    ticks.expand(template, guard=None)
     template["Outputs"]["ChronosArchitecture"]["Value"] = architecture
     arns = {function.resource + "Arn": function.resource for function in functions()}
     resources: Json = _inline(template["Resources"], arns)

@@ -14,6 +14,7 @@ from chalicelib.engine.pulse import LATE_MS
 from infra.functions import Function, from_outputs, functions, policy
 from infra.project import defaults
 from infra.template import environment, infra_template, merge_template, package_policy
+from infra.ticks import COUNTS
 
 EVERY = pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
 FILLED = from_outputs({name: f"<{name}>" for name in infra_template("dev")["Outputs"]})
@@ -91,15 +92,55 @@ def test_every_event_source_takes_ten_messages_and_reports_each_failure() -> Non
         )
 
 
-def test_the_schedules_cover_every_group_of_shards_once() -> None:
-    ticks = [
-        json.loads(each["Properties"]["Target"]["Input"])
-        for each in _of_type("AWS::Scheduler::Schedule").values()
+@pytest.mark.parametrize("made", ["by itself", "merged"])
+@pytest.mark.parametrize("dispatchers", COUNTS)
+def test_the_schedules_cover_every_group_of_shards_once(dispatchers: int, made: str) -> None:
+    template = infra_template("dev") if made == "by itself" else merge_template("dev", "arm64")
+    given = {**defaults_of(template), "Dispatchers": str(dispatchers), "DispatcherArn": "arn:dispatcher"}
+    inputs = [
+        json.loads(
+            each["Properties"]["Target"]["Input"]["Fn::Sub"].replace("${Dispatchers}", str(dispatchers))
+        )
+        for each in template["Resources"].values()
+        if each.get("Type") == "AWS::Scheduler::Schedule" and holds(each.get("Condition", True), template, given)
     ]
-    groups = int(infra_template("dev")["Outputs"]["ChronosDispatchers"]["Value"])
-    assert sorted((tick["group"], tick["groups"]) for tick in ticks) == [
-        (group, groups) for group in range(groups)
+    assert sorted((tick["group"], tick["groups"]) for tick in inputs) == [
+        (group, dispatchers) for group in range(dispatchers)
     ]
+
+
+def test_as_many_dispatchers_as_may_be_chosen_have_schedules() -> None:
+    allowed = infra_template("dev")["Parameters"]["Dispatchers"]["AllowedValues"]
+    assert tuple(allowed) == COUNTS
+    assert all(64 % count == 0 for count in allowed), "they share the shards evenly"
+
+
+def test_without_functions_nothing_ticks() -> None:
+    template = infra_template("dev")
+    ticks = _of_type("AWS::Scheduler::Schedule").values()
+    assert not any(holds(each["Condition"], template, defaults_of(template)) for each in ticks)
+
+
+def defaults_of(template: Any) -> dict[str, str]:
+    return {name: str(each.get("Default")) for name, each in template["Parameters"].items()}
+
+
+def holds(condition: Any, template: Any, given: dict[str, str]) -> bool:
+    """What CloudFormation makes of a condition: its name, or its expression."""
+    if isinstance(condition, bool):
+        return condition
+    if isinstance(condition, str):
+        return holds(template["Conditions"][condition], template, given)
+    ((function, parts),) = condition.items()
+    match function:
+        case "Condition":
+            return holds(parts, template, given)
+        case "Fn::Equals":
+            left, right = (given[part["Ref"]] if isinstance(part, dict) else part for part in parts)
+            return bool(left == right)
+        case "Fn::Not":
+            return not holds(parts[0], template, given)
+    return (all if function == "Fn::And" else any)(holds(part, template, given) for part in parts)
 
 
 @pytest.mark.parametrize(
