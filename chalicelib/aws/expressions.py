@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from chalicelib.ports.table import Absent, AllOf, AnyOf, Below, Condition, Is, Item, Key, Lacks, Put, Update
@@ -96,15 +97,25 @@ def statement(table: str, write: Put | Update) -> Wire:
     The same shape of write gives the same text, so that DynamoDB need not parse it anew.
     """
     if isinstance(write, Put):
-        fields = ", ".join(f"'{name}': ?" for name in write.item)
         parameters = [to_wire(value) for value in write.item.values()]
-        return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": parameters}
+        return {"Statement": _insert(table, tuple(write.item)), "Parameters": parameters}
     parameters = [to_wire(value) for value in write.set.values()] + [to_wire(part) for part in write.key]
-    text = f'UPDATE "{table}"' + "".join(f' SET "{name}" = ?' for name in write.set)  # noqa: S608 - our own names
-    text += "".join(f' REMOVE "{name}"' for name in write.remove) + ' WHERE "pk" = ? AND "sk" = ?'
+    text = _update(table, tuple(write.set), write.remove)
     if write.when is not None:
         text += f" AND {_partiql(write.when, parameters)}"
     return {"Statement": text, "Parameters": parameters}
+
+
+@lru_cache(maxsize=64)
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    fields = ", ".join(f"'{name}': ?" for name in names)
+    return f'INSERT INTO "{table}" VALUE {{{fields}}}'
+
+
+@lru_cache(maxsize=64)
+def _update(table: str, names: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    text = f'UPDATE "{table}"' + "".join(f' SET "{name}" = ?' for name in names)  # noqa: S608 - our own names
+    return text + "".join(f' REMOVE "{name}"' for name in removed) + ' WHERE "pk" = ? AND "sk" = ?'
 
 
 def _partiql(condition: Condition, parameters: list[Wire]) -> str:

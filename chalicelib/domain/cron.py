@@ -193,6 +193,7 @@ def _calendar(expression: str, day_match: DayMatch, seed: str) -> CronCalendar:
     return CronCalendar(parse(expression, seed), day_match)
 
 
+@lru_cache(maxsize=4096)
 def check_cron(expression: str, day_match: DayMatch = "any") -> None:
     """CronError if the expression cannot be read or can never fire; the message says why."""
     calendar = cron_calendar(expression, day_match, "")

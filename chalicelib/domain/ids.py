@@ -7,11 +7,13 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, as the ULID specification has it."""
 
 _TIME_DIGITS, _RANDOM_DIGITS = 10, 16
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _VALUES = {digit: value for value, digit in enumerate(ALPHABET)}
 
 
 def _base32(value: int, digits: int) -> str:
-    return "".join(ALPHABET[(value >> (5 * place)) & 31] for place in range(digits - 1, -1, -1))
+    """An even number of digits, two at a time."""
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(5 * digits - 10, -1, -10)])
 
 
 def ulid(at_ms: int, randomness: bytes) -> str:

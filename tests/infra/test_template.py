@@ -102,7 +102,8 @@ def test_the_schedules_cover_every_group_of_shards_once(dispatchers: int, made: 
             each["Properties"]["Target"]["Input"]["Fn::Sub"].replace("${Dispatchers}", str(dispatchers))
         )
         for each in template["Resources"].values()
-        if each.get("Type") == "AWS::Scheduler::Schedule" and holds(each.get("Condition", True), template, given)
+        if each.get("Type") == "AWS::Scheduler::Schedule"
+        and holds(each.get("Condition", True), template, given)
     ]
     assert sorted((tick["group"], tick["groups"]) for tick in inputs) == [
         (group, dispatchers) for group in range(dispatchers)
@@ -212,7 +213,7 @@ def test_the_dead_mans_switch_goes_off_when_nobody_counts_or_when_a_group_is_mis
     assert alarm["TreatMissingData"] == "breaching"
     assert alarm["Period"] * alarm["EvaluationPeriods"] == LATE_MS / 1000
     assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Minimum", "LessThanThreshold")
-    assert str(alarm["Threshold"]) == infra_template("dev")["Outputs"]["ChronosDispatchers"]["Value"]
+    assert alarm["Threshold"] == infra_template("dev")["Outputs"]["ChronosDispatchers"]["Value"]
 
 
 def test_each_finding_of_the_auditor_is_told() -> None:
