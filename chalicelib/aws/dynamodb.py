@@ -23,7 +23,12 @@ from chalicelib.ports.table import (
 )
 
 GET_BATCH, WRITE_BATCH, STATEMENT_BATCH = 100, 25, 25
-INDEX_KEYS = {"lists": ("lpk", "lsk"), "by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
+INDEX_KEYS = {
+    "lists": ("lpk", "lsk"),
+    "by_job": ("job", "sk"),
+    "dead": ("dead_pk", "dead_sk"),
+    "by_shard": ("shard", "roster"),
+}
 
 
 class AwsTable:
@@ -76,6 +81,19 @@ class AwsTable:
     def query_index(
         self, index: str, value: str, *, limit: int, backwards: bool = False, after: Item | None = None
     ) -> tuple[list[Key], Item | None]:
+        rows, following = self._index_page(index, value, limit=limit, backwards=backwards, after=after)
+        return [(row["pk"]["S"], row["sk"]["S"]) for row in rows], following
+
+    def index_rows(
+        self, index: str, value: str, *, limit: int, after: Item | None = None
+    ) -> tuple[list[Item], Item | None]:
+        rows, following = self._index_page(index, value, limit=limit, backwards=False, after=after)
+        return [decode(row) for row in rows], following
+
+    def _index_page(
+        self, index: str, value: str, *, limit: int, backwards: bool, after: Item | None
+    ) -> tuple[list[dict[str, Any]], Item | None]:
+        """One page, of at most 1 MB."""
         start = {"ExclusiveStartKey": encode(after)} if after else {}
         with translated("DynamoDB"):
             answer = self._client.query(
@@ -88,9 +106,8 @@ class AwsTable:
                 ExpressionAttributeValues={":h": to_wire(value)},
                 **start,
             )
-        keys = [(row["pk"]["S"], row["sk"]["S"]) for row in answer["Items"]]
         last = answer.get("LastEvaluatedKey")
-        return keys, decode(last) if last else None
+        return answer["Items"], decode(last) if last else None
 
     def write(self, write: Write) -> Item:
         expression = Expression()

@@ -1,6 +1,8 @@
 """Timers made from jobs and runs. Pure."""
 
+from chalicelib.domain.job import Job
 from chalicelib.domain.occurrences import Timetable, timetable, timetables
+from chalicelib.domain.pause import is_paused
 from chalicelib.domain.run import Run
 from chalicelib.domain.schedule import CronSchedule
 from chalicelib.domain.zones import zone
@@ -45,6 +47,26 @@ def first_timer(job: Scheduled, after_ms: int, calendars: Calendars = NO_CALENDA
     """The timer of what comes first strictly after `after_ms`, None if there is nothing."""
     place_ms = agenda_of(job, calendars).place(after_ms).place_ms
     return None if place_ms is None else timer_at(job, place_ms)
+
+
+def parked_timer(job: Job, now_ms: int, calendars: Calendars) -> JobTimer | None:
+    """The timer of a job from the beginning of its pause on, due at once or at the pause's end; None if it has none."""
+    rests = is_paused(job, now_ms)
+    if rests and job.paused_until_ms is None:
+        return None
+    nominal_ms = first_missed(job, calendars)
+    parked_ms = job.paused_until_ms or 0 if rests else 0
+    return None if nominal_ms is None else timer_at(job, nominal_ms, parked_ms)
+
+
+def first_missed(job: Job, calendars: Calendars = NO_CALENDARS) -> int | None:
+    """What came first after the job's pause began, or its schedule was edited, and was still to start."""
+    table, paused_ms = agenda_of(job, calendars), job.paused_ms or 0
+    known_ms = max(job.created_ms, job.schedule_ms or 0)
+    place_ms = table.place(max(paused_ms - table.jitter_ms, known_ms)).place_ms
+    while place_ms is not None and table.due(place_ms) <= paused_ms:
+        place_ms = table.place(place_ms).place_ms
+    return place_ms
 
 
 def message_of(run: Run, *, due_ms: int, attempt: int) -> RunMessage:

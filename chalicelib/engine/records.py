@@ -8,6 +8,7 @@ from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Attempt, Run, RunStatus
+from chalicelib.domain.schedules import as_list
 from chalicelib.ports.table import Item, Key
 
 RUN_BUCKETS = 16
@@ -23,9 +24,29 @@ def jobs_list(tenant: str) -> str:
     return f"{tenant}#jobs"
 
 
+ROSTER = "roster"
+ROSTER_MARKS = ("shard", ROSTER)
+"""The attributes that put a job into the index `by_shard`: those that should have a timer."""
+
+
+def on_roster(job: Job) -> bool:
+    """Whether the job should have a timer, as long as its schedule goes on."""
+    rests = job.status == "paused" and job.paused_until_ms is None
+    return not rests and any(schedule.kind != "manual" for schedule in as_list(job.schedule))
+
+
+def _roster_marks(job: Job) -> Item:
+    if not on_roster(job):
+        return {}
+    return {
+        "shard": f"shard#{job.shard:03d}",
+        ROSTER: f"{job.tenant}#{job.id}#{job.schedule_revision}",
+    }
+
+
 def encode_job(job: Job) -> Item:
     pk, sk = job_key(job.tenant, job.id)
-    return {
+    return _roster_marks(job) | {
         "pk": pk,
         "sk": sk,
         "lpk": jobs_list(job.tenant),

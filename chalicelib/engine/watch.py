@@ -1,4 +1,4 @@
-"""What a dispatcher does when all that is due is rung: it audits the journal, and says that it is alive."""
+"""What a dispatcher does when all that is due is rung: it audits, repairs, and says that it is alive."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.auditor import audit
 from chalicelib.engine.core import Engine
+from chalicelib.engine.findings import report
 from chalicelib.engine.journal import PARTITIONS
 from chalicelib.engine.pulse import Pulse, alive, read_pulses, save_pulse, verified_ms
+from chalicelib.engine.repair import repair
+from chalicelib.engine.roster import begun, turns
 
 RESERVE_SECONDS = 10.0
 """Of a tick's time, kept for this, however much is due."""
@@ -34,11 +37,12 @@ class Watch:
         self._engine, self._group, self._deadline = engine, group, deadline
 
     def keep(self, dispatched: int, failures: list[Unavailable]) -> None:
-        """Audit; if nothing has failed, here or before, the group is alive. Adds what fails to `failures`."""
+        """Audit and repair; if nothing has failed here or before, the group is alive. Adds to `failures` what fails."""
         try:
             pulses = read_pulses(self._engine)
             own = self._own(pulses)
             self._audit(pulses, own, failures)
+            self._repair(own, failures)
             if not failures:
                 self._say_alive(pulses, own, dispatched)
         except Unavailable as error:
@@ -57,6 +61,24 @@ class Watch:
                     self._found(own, looked.found)
             except Unavailable as error:
                 failures.append(error)
+
+    def _repair(self, own: Pulse, failures: list[Unavailable]) -> None:
+        """Carry out the turns that are due, as far as there is time."""
+        now_ms = self._engine.clock.now_ms()
+        shards = self._group.share(self._engine.settings.shards)
+        if own.repaired_ms is None:
+            own.repaired_ms = begun(shards, now_ms)
+        for turn in turns(shards, own.repaired_ms, now_ms):
+            try:
+                findings = repair(self._engine, turn, deadline=self._deadline)
+            except Unavailable as error:
+                failures.append(error)
+                return
+            if findings is None:
+                return
+            report(self._engine, findings)
+            own.repaired_ms = turn.until_ms
+            self._found(own, len(findings))
 
     def _found(self, own: Pulse, number: int) -> None:
         """Saved at once: what was rung again is not rung a third time if this tick comes to grief."""

@@ -157,6 +157,12 @@ class Table(Protocol):
         """
         ...
 
+    def index_rows(
+        self, index: str, value: str, *, limit: int, after: Item | None = None
+    ) -> tuple[list[Item], Item | None]:
+        """As query_index, ascending, but all that the index holds of the items: their keys and its own."""
+        ...
+
     def write(self, write: Write) -> Item:
         """Carry out one write; the item as it is afterwards (empty for a delete). ConditionFailed if refused."""
         ...

@@ -4,14 +4,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
 from typing import Any
 
 import requests
 
-from chalicelib.aws.expressions import encode
-from chalicelib.domain.ids import bucket_of, run_id
+from chalicelib.aws.expressions import encode, encode_key
+from chalicelib.domain.ids import bucket_of, job_id, run_id
+from chalicelib.domain.job import Job
 from chalicelib.engine.journal import GRACE_MS, encode_pages
 from chalicelib.engine.message import RunMessage
+from chalicelib.engine.pulse import pulse_key
+from chalicelib.engine.records import encode_job
 from chalicelib.engine.timers import JobTimer, RunTimer, Timer, encode_timer
 from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
@@ -47,6 +51,7 @@ class Flows:
             self.backfill(lane)
         self.late_timers()
         self.audit()
+        self.repair()
         self.backfill_without_workers()
         eventually(lambda: time.monotonic() - since > 3)
         self.api.post(f"/jobs/{paused['id']}/resume")
@@ -199,6 +204,34 @@ class Flows:
         self.tick()
         eventually(lambda: self.api.runs(job, "SUCCEEDED"))
         return message.run_id
+
+    def repair(self) -> str:
+        """Jobs that are over, two of one shard and one of another, and one without its timer; that one's id."""
+        for shard in (0, 0, 1):
+            self._store({"kind": "once", "at": "2026-01-01T00:00:00Z"}, shard)
+        lost = self._store("0 0 1 1 *", 2)
+        dynamodb, table = self.stack.client("dynamodb"), self.stack.outputs["ChronosTimersTable"]
+        for group in range(4):
+            dynamodb.update_item(
+                TableName=table,
+                Key=encode_key(pulse_key(group)),
+                UpdateExpression="SET repaired_ms = :then",
+                ExpressionAttributeValues={":then": {"N": str(ms(in_seconds(-7200)))}},
+            )
+        self.tick()
+        wheel = {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "shard#002"}}}
+        timers = dynamodb.query(TableName=table, **wheel)["Items"]
+        assert [each for each in timers if lost in each["sk"]["S"]]
+        return lost
+
+    def _store(self, schedule: Any, shard: int) -> str:
+        """A job as it is stored, without a timer; its id."""
+        now_ms = ms(in_seconds(0))
+        given = {"name": "stored", "type": "dummy", "schedule": schedule, "tenant": TENANT, "shard": shard}
+        identity = {"id": job_id(now_ms, token_bytes(10)), "created_ms": now_ms, "updated_ms": now_ms}
+        job = Job.model_validate({**given, **identity})
+        self._put("ChronosCatalogTable", encode_job(job))
+        return job.id
 
     def tick(self) -> None:
         """All groups of shards."""

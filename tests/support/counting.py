@@ -13,7 +13,7 @@ from chalicelib.ports.table import Check, Item, Key, Page, TableName, Update, Wr
 from tests.support.memory import FakeClock, MemoryDatabase, MemoryQueue, MemoryTable, key_of
 from tests.support.world import NOON, World
 
-INDEX_OF = {"job": "by_job", "dead_pk": "dead", "lpk": "lists"}
+INDEX_OF = {"job": "by_job", "dead_pk": "dead", "lpk": "lists", "roster": "by_shard"}
 Count = Callable[[str, str, float], None]
 """(operation, unit, amount)."""
 
@@ -66,6 +66,14 @@ class CountingTable(MemoryTable):
             f"query {self._name}", "read_units", max(1, ceil(sum(map(item_bytes, page.items)) / 4096))
         )
         return page
+
+    def index_rows(
+        self, index: str, value: str, *, limit: int, after: Item | None = None
+    ) -> tuple[list[Item], Item | None]:
+        rows, following = super().index_rows(index, value, limit=limit, after=after)
+        units = max(1, ceil(sum(map(item_bytes, rows)) / 4096)) / 2  # eventually consistent
+        self._count(f"query {index} of {self._name}", "read_units", units)
+        return rows, following
 
     def apply(self, write: Write) -> Item:
         before = dict(self.items.get(key_of(write), {}))

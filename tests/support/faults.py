@@ -106,6 +106,13 @@ class FaultyTable:
             lambda: self._inner.query_index(index, value, limit=limit, backwards=backwards, after=after),
         )
 
+    def index_rows(
+        self, index: str, value: str, *, limit: int, after: Item | None = None
+    ) -> tuple[list[Item], Item | None]:
+        return self._around(
+            "index_rows", lambda: self._inner.index_rows(index, value, limit=limit, after=after)
+        )
+
     def write(self, write: Write) -> Item:
         return self._around("write", lambda: self._inner.write(write))
 

@@ -28,7 +28,12 @@ from chalicelib.ports.table import (
     Write,
 )
 
-INDEXES = {"lists": ("lpk", "lsk"), "by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
+INDEXES = {
+    "lists": ("lpk", "lsk"),
+    "by_job": ("job", "sk"),
+    "dead": ("dead_pk", "dead_sk"),
+    "by_shard": ("shard", "roster"),
+}
 
 
 def holds(condition: Condition | None, item: Item | None) -> bool:
@@ -127,18 +132,27 @@ class MemoryTable:
     def query_index(
         self, index: str, value: str, *, limit: int, backwards: bool = False, after: Item | None = None
     ) -> tuple[list[Key], Item | None]:
+        rows, following = self._index_page(index, value, limit, after, backwards=backwards)
+        return [(str(row["pk"]), str(row["sk"])) for row in rows], following
+
+    def index_rows(
+        self, index: str, value: str, *, limit: int, after: Item | None = None
+    ) -> tuple[list[Item], Item | None]:
+        return self._index_page(index, value, limit, after, backwards=False)
+
+    def _index_page(
+        self, index: str, value: str, limit: int, after: Item | None, *, backwards: bool
+    ) -> tuple[list[Item], Item | None]:
         hash_name, sort_name = INDEXES[index]
         with self.lock:
-            rows = [
+            items = [
                 item for item in self.items.values() if item.get(hash_name) == value and sort_name in item
             ]
-            rows.sort(key=lambda item: str(item[sort_name]), reverse=backwards)
-            start = str(after[sort_name]) if after else None
-            rows = [row for row in rows if _past(str(row[sort_name]), start, backwards)]
-            page = rows[:limit]
-            last = page[-1] if len(rows) > limit else None
-            following = last and {name: last[name] for name in ("pk", "sk", hash_name, sort_name)}
-            return [(str(row["pk"]), str(row["sk"])) for row in page], following or None
+        items.sort(key=lambda item: str(item[sort_name]), reverse=backwards)
+        start = str(after[sort_name]) if after else None
+        items = [item for item in items if _past(str(item[sort_name]), start, backwards)]
+        rows = [{name: item[name] for name in ("pk", "sk", hash_name, sort_name)} for item in items[:limit]]
+        return rows, rows[-1] if len(items) > limit else None
 
     def write(self, write: Write) -> Item:
         with self.lock:

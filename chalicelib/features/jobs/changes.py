@@ -5,7 +5,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.pause import is_paused
-from chalicelib.engine.arm import agenda_of, first_timer, timer_at, timetable_of
+from chalicelib.engine.arm import agenda_of, first_missed, first_timer, parked_timer, timetable_of
 from chalicelib.engine.calendars import NO_CALENDARS, Calendars
 from chalicelib.engine.missed import SkippedRange
 from chalicelib.engine.timers import JobTimer
@@ -82,26 +82,6 @@ def timer_after(
     if before is None or not (rests or is_paused(before, now_ms)):
         return first_timer(after, now_ms, calendars)
     return parked_timer(after, now_ms, calendars)
-
-
-def parked_timer(job: Job, now_ms: int, calendars: Calendars) -> JobTimer | None:
-    """The timer of a job from the beginning of its pause on, due at once or at the pause's end; None if it has none."""
-    rests = is_paused(job, now_ms)
-    if rests and job.paused_until_ms is None:
-        return None
-    nominal_ms = first_missed(job, calendars)
-    parked_ms = job.paused_until_ms or 0 if rests else 0
-    return None if nominal_ms is None else timer_at(job, nominal_ms, parked_ms)
-
-
-def first_missed(job: Job, calendars: Calendars = NO_CALENDARS) -> int | None:
-    """What came first after the job's pause began, or its schedule was edited, and was still to start."""
-    table, paused_ms = agenda_of(job, calendars), job.paused_ms or 0
-    known_ms = max(job.created_ms, job.schedule_ms or 0)
-    place_ms = table.place(max(paused_ms - table.jitter_ms, known_ms)).place_ms
-    while place_ms is not None and table.due(place_ms) <= paused_ms:
-        place_ms = table.place(place_ms).place_ms
-    return place_ms
 
 
 def never_run(before: Job, after: Job, now_ms: int) -> SkippedRange | None:

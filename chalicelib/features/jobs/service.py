@@ -6,7 +6,7 @@ from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.ids import is_id, job_id
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
 from chalicelib.domain.pause import is_paused, status_at
-from chalicelib.engine.arm import first_timer
+from chalicelib.engine.arm import first_timer, parked_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, encode_job, job_key, jobs_list
 from chalicelib.engine.revisions import change_writes, deletion_writes, expire_all
@@ -15,7 +15,7 @@ from chalicelib.engine.timers import DispatchedTimer, encode_timer
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
-from chalicelib.features.jobs.changes import created, never_run, parked_timer, rearmed, timer_after
+from chalicelib.features.jobs.changes import created, never_run, rearmed, timer_after
 from chalicelib.features.jobs.timing import TimingWrite, no_more_uses, prepared
 from chalicelib.features.paging import Fetch, read_page
 from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put

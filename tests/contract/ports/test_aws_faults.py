@@ -24,6 +24,7 @@ CALLS: dict[str, tuple[Call, Reply]] = {
     "get_many": (lambda p: p.table.get_many([KEY]), Reply({"Responses": {}})),
     "query": (lambda p: p.table.query("p"), Reply({"Items": []})),
     "query_index": (lambda p: p.table.query_index("by_job", "j", limit=3), Reply({"Items": []})),
+    "index_rows": (lambda p: p.table.index_rows("by_job", "j", limit=3), Reply({"Items": []})),
     "put": (lambda p: p.table.write(Put(ITEM, Absent())), Reply()),
     "update": (lambda p: p.table.write(Update(KEY, {"a": 1}, when=PRESENT)), Reply({"Attributes": {}})),
     "delete": (lambda p: p.table.write(Delete(KEY, Is("owner", "me"))), Reply()),

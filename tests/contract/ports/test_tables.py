@@ -192,6 +192,18 @@ def test_an_index_lists_only_what_carries_its_attributes(db: Database) -> None:
     assert db.runs.query_index("dead", "j", limit=3) == ([], None)
 
 
+def test_an_index_tells_its_own_attributes_in_their_order(db: Database) -> None:
+    for n in (2, 0, 1):
+        marks: Item = {"shard": "shard#007", "roster": f"t#{n}#1"}
+        db.catalog.write(Put(item("job", pk=f"p{n}", doc="{}", **marks)))
+    db.catalog.write(Put(item("job", pk="p3", doc="{}")))
+    first, after = db.catalog.index_rows("by_shard", "shard#007", limit=2)
+    assert first == [{"pk": f"p{n}", "sk": "job", "shard": "shard#007", "roster": f"t#{n}#1"} for n in (0, 1)]
+    assert after is not None
+    rest, end = db.catalog.index_rows("by_shard", "shard#007", limit=2, after=after)
+    assert ([row["pk"] for row in rest], end) == (["p2"], None)
+
+
 def test_an_item_leaves_a_sparse_index_with_its_attribute(db: Database) -> None:
     db.runs.write(Put(item("a", dead_pk="d", dead_sk="a")))
     assert db.runs.query_index("dead", "d", limit=3)[0] == [("t", "a")]
@@ -240,6 +252,18 @@ def test_each_of_many_writes_succeeds_or_fails_for_itself(db: Database, kind: st
     assert db.runs.get(("t", "taken")) == item("taken", owner="first", status="SUCCEEDED", attempts="[]")
     assert db.runs.get(("t", "free")) == item("free", owner="second", n=1)
     assert db.runs.get(("t", "nobody")) is None
+
+
+def test_each_of_many_writes_may_only_remove_attributes(db: Database, kind: str) -> None:
+    if kind == "moto":
+        pytest.skip("moto cannot parse a PartiQL statement with parameters; the emulator covers it")
+    marks: Item = {"shard": "s", "roster": "r"}
+    for sk, revision in (("a", 1), ("b", 2)):
+        db.catalog.write(Put(item(sk, revision=revision, **marks)))
+    removals = [Update(("t", sk), remove=tuple(marks), when=Is("revision", 1)) for sk in ("a", "b", "c")]
+    assert db.catalog.write_each(removals) == [True, False, False]
+    assert db.catalog.get(("t", "a")) == item("a", revision=1)
+    assert db.catalog.get(("t", "b")) == item("b", revision=2, **marks)
 
 
 def test_one_write_alone_keeps_the_same_promise(db: Database) -> None:
