@@ -110,7 +110,7 @@ def _readable(item: Item) -> Job | Finding:
 
 
 def _mend(engine: Engine, nominees: Sequence[Nominee], since_ms: int) -> list[Finding]:
-    """Set the timers that are lost, and strike off the roster whose schedule is over."""
+    """Set the timers that are lost, and then strike off the roster whose schedule is over."""
     revisions = {job_key(each.tenant, each.job_id): each.schedule_revision for each in nominees}
     items = engine.db.catalog.get_many(revisions)
     read = {key: _readable(item) for key, item in items.items()}
@@ -133,7 +133,10 @@ def _is_meant(job: Job, schedule_revision: int) -> bool:
 def _judged(
     engine: Engine, jobs: Iterable[Job], calendars: Calendars, since_ms: int
 ) -> tuple[list[JobTimer], list[Job]]:
-    """The timers that are lost, and the jobs that need none any more."""
+    """The timers that are lost, and the jobs that need none after these.
+
+    What rings last belongs to the auditor: a job whose schedule is over is made up for once, not each hour.
+    """
     now_ms, horizon_ms = engine.clock.now_ms(), engine.settings.horizon_ms
     lost, retired, over = list[JobTimer](), list[Job](), list[tuple[Job, Prove]]()
     for job in jobs:
@@ -146,9 +149,8 @@ def _judged(
                 retired.append(job)
     recorded = engine.db.runs.get_many([run_key(job.tenant, found.run_id) for job, found in over])
     for job, found in over:
-        if run_key(job.tenant, found.run_id) in recorded or _is_skipped(engine, job, found.last_ms):
-            retired.append(job)
-        else:
+        retired.append(job)
+        if run_key(job.tenant, found.run_id) not in recorded and not _is_skipped(engine, job, found.last_ms):
             lost.append(found.timer)
     return lost, retired
 

@@ -111,7 +111,7 @@ def test_a_vanished_retry_is_rung_again() -> None:
 
 def test_what_vanishes_again_and_again_is_rung_again_at_growing_distances() -> None:
     world = World()
-    world.job(ONCE)
+    world.job("30 1 12 15 1 *")
     rings = []
     for minute in range(300):
         world.clock.ms = NOON + minute * MINUTE
@@ -148,7 +148,7 @@ def test_a_herd_is_read_as_ranges_and_only_what_vanished_of_it_is_rung_again() -
 def test_after_hours_without_workers_each_message_was_doubled_a_few_times_only() -> None:
     world = World()
     for number in range(20):
-        world.job({"kind": "once", "at": f"2027-01-15T12:01:{number + 10}Z"})
+        world.job(f"{number + 10} 1 12 15 1 *")
     for minute in range(6 * 60):
         world.clock.ms = NOON + minute * MINUTE
         world.tick()

@@ -118,6 +118,18 @@ def test_a_one_time_job_whose_timer_is_gone_runs_late_rather_than_never() -> Non
     assert roster(world) == []
 
 
+def test_a_one_time_job_that_no_worker_gets_to_is_made_up_for_once_and_then_left_to_the_auditor() -> None:
+    world = World()
+    job = world.job({"kind": "once", "at": "2027-01-15T12:10:00Z"})
+    for minute in range(6 * 60):
+        world.clock.ms = NOON + minute * MINUTE
+        world.tick()
+    assert [subject for action, subject in found(world) if action == "timer.repaired"] == [job.id]
+    assert roster(world) == []
+    world.deliver()
+    assert nominals(world) == [10 * MINUTE]
+
+
 def test_a_one_time_job_that_was_skipped_as_misfired_leaves_the_roster() -> None:
     world = World()
     world.tick()
