@@ -268,3 +268,16 @@ def test_a_deployment_without_a_key_fails_the_attempt_and_says_why() -> None:
     run = owner.get(f"/runs/{run_id}").json
     assert run["status"] == "FAILED"
     assert "no signing key" in run["attempts"][0]["error"]["message"]
+
+
+def test_a_backfill_goes_on_when_a_callback_ends_its_run(other: Other) -> None:
+    other.call("success")
+    hours = {"start": "2027-01-15T10:00:00Z", "end": "2027-01-15T12:00:00Z"}
+    other.owner.patch(f"/jobs/{other.job['id']}", {"schedule": "0 * * * *"})
+    begun = other.owner.post(f"/jobs/{other.job['id']}/backfills", hours).json
+    for done in (0, 1, 2):
+        other.world.advance(2)
+        progress = other.owner.get(f"/backfills/{begun['id']}").json["progress"]
+        assert progress["ended"] == ({"SUCCEEDED": done} if done else {})
+        other.call("success")
+    assert other.owner.get(f"/backfills/{begun['id']}").json["status"] == "completed"
