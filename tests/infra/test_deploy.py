@@ -84,6 +84,30 @@ def test_a_worker_may_feed_its_own_queue_as_often_as_it_needs(
     assert answer["RecursiveLoop"] == ("Allow" if function.may_loop else "Terminate")
 
 
+def test_callbacks_have_a_key_and_an_address_which_later_deployments_keep(
+    live: Deployed, place: Place, account: Account
+) -> None:
+    def stored() -> dict[str, tuple[str, str]]:
+        names = [f"/chronos/live/{name}" for name in ("signing-key", "public-url")]
+        found = account.client("ssm").get_parameters(Names=names, WithDecryption=True)["Parameters"]
+        return {each["Name"].rpartition("/")[2]: (each["Type"], each["Value"]) for each in found}
+
+    before = stored()
+    assert (before["signing-key"][0], before["public-url"][0]) == ("SecureString", "String")
+    assert f"https://{live.api}.execute-api." in before["public-url"][1]
+    assert place.infra("deploy", "live", PUBLIC_URL="https://jobs.example.com/").returncode == 0
+    assert stored() == {**before, "public-url": ("String", "https://jobs.example.com")}
+    done = place.infra("callbacks", "live")
+    assert done.returncode == 0, done.stderr
+    assert stored()["public-url"][1] == "https://jobs.example.com", "it is kept until another is given"
+    assert before["signing-key"] == stored()["signing-key"]
+
+
+def test_there_are_no_callbacks_without_an_api(place: Place) -> None:
+    done = place.infra("callbacks", "nowhere")
+    assert (done.returncode, done.stderr) == (1, "There is no API of nowhere here: deploy it first.\n")
+
+
 def test_each_lane_and_dead_letter_queue_feeds_its_function(live: Deployed, account: Account) -> None:
     outputs, fed = account.outputs("live"), {}
     for mapping in account.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
@@ -172,6 +196,8 @@ def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, 
     assert "gone is gone." in done.stdout
     assert sorted(re.findall(r"--table-name (\S+)", done.stdout)) == sorted(tables)
     assert sorted(account.everything("gone")) == sorted(tables)
+    names = [each["Name"] for each in account.client("ssm").describe_parameters()["Parameters"]]
+    assert not [name for name in names if "/gone/" in name]
     assert not (place.folder / ".chronos" / "stages" / "gone").exists()
     assert "There is nothing of gone here." in place.infra("destroy", "gone").stdout
 

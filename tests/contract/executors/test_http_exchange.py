@@ -379,13 +379,13 @@ def test_what_is_not_accepted_has_failed_at_once() -> None:
 
 
 def test_the_address_for_callbacks_does_not_follow_to_another_origin() -> None:
-    with serving(answering()) as other, serving(_redirecting(other.url())) as server:
+    with serving(answering()) as other, serving(_elsewhere(other.url())) as server:
         assert isinstance(_waiting({"url": server.url(), "follow_redirects": True}), Waiting)
     assert "x-chronos-callback-url" in server.received[0].headers
     assert not [name for name in other.received[0].headers if "callback" in name]
 
 
-def _redirecting(url: str) -> Callable[[Talk], None]:
+def _elsewhere(url: str) -> Callable[[Talk], None]:
     return answering("307 Temporary Redirect", b"", f"Location: {url}")
 
 
