@@ -15,8 +15,8 @@ from chalicelib.ports.fan import one_by_one
 from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
 from tests.support.aws import create_queues, create_tables, moto
-from tests.support.memory import FakeClock, FakeIds, MemoryTelemetry
-from tests.support.world import NOON
+from tests.support.memory import FakeClock, FakeIds, MemorySecrets, MemoryTelemetry
+from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
 
 COUNT = itertools.count()
 
@@ -47,6 +47,7 @@ def engine(aws: Callable[[str], Any], clock: FakeClock) -> Engine:
         ids=FakeIds(),
         telemetry=MemoryTelemetry(),
         settings=EngineSettings(),
+        secrets=MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL),
     )
 
 

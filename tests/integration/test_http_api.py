@@ -2,14 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.ids import run_id
+from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine
+from chalicelib.engine.signing import callback_url
 from chalicelib.http.docs import routes, table
 from chalicelib.http.pipeline import Services
 from tests.support.api import HTTP_JOB, ApiClient, document
+from tests.support.world import NOON
 
 TRIGGERED = "/jobs/job_" + "0" * 26
 BIG = json.dumps({**HTTP_JOB, "description": "x" * 300_000}).encode()
@@ -198,8 +204,9 @@ class TestWithAKey:
             answer = api(route.method, route.path.replace("{name}", "start.js"), {})
             assert (answer.status == 401) is not route.public, route
 
-    def test_health_and_the_documents_are_public(self) -> None:
+    def test_health_and_the_documents_are_public_and_callbacks_have_keys_of_their_own(self) -> None:
         assert {route.path for route in routes() if route.public} == {
+            *(f"/callbacks/{{token}}/{name}" for name in ("success", "failure", "heartbeat", "progress")),
             "/health",
             "/openapi.json",
             "/docs",
@@ -344,16 +351,38 @@ def test_the_document_is_valid_openapi_and_describes_every_route(api: ApiClient)
     assert described == {(route.method, route.path) for route in routes()}
 
 
-def test_the_examples_in_the_document_are_accepted(api: ApiClient) -> None:
+def test_the_examples_in_the_document_are_accepted(
+    api: ApiClient, engine: Engine, kept: Callable[[Run], Run]
+) -> None:
     job_id = api.create()["id"]
     for path, operations in document()["paths"].items():
         for method, operation in operations.items():
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 for example in content.get("examples", {}).values():
                     media_type = next(iter(operation["requestBody"]["content"]))
-                    url = path.replace("{job_id}", job_id).replace("{name}", "holidays")
+                    token = _token_of_one_that_waits(engine, kept, job_id, path)
+                    names = {"{job_id}": job_id, "{name}": "holidays", "{token}": token}
+                    url = reduce(lambda url, name: url.replace(name, names[name]), names, path)
                     answer = api(method.upper(), url, example["value"], media_type=media_type)
                     assert answer.status < 300, (path, answer.text)
+
+
+def _token_of_one_that_waits(engine: Engine, kept: Callable[[Run], Run], job_id: str, key: str) -> str:
+    run = kept(
+        Run(
+            run_id(job_id, NOON, key),
+            "local",
+            job_id,
+            RunStatus.WAITING,
+            "manual",
+            NOON,
+            NOON,
+            1,
+            attempt=1,
+            callback_by_ms=NOON + 60_000,
+        )
+    )
+    return callback_url(engine.secrets, run).rpartition("/")[2]
 
 
 def test_the_page_that_shows_the_document_needs_nothing_from_elsewhere(api: ApiClient) -> None:
