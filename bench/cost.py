@@ -4,7 +4,7 @@
 its batch. `alone`: the only job of its tick too. A model of times, since no machine of ours is Lambda: see Model.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
@@ -16,13 +16,16 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.prices import PRICES, Architecture, Prices
 from chalicelib.engine.arm import first_timer
 from chalicelib.engine.core import EngineSettings
+from chalicelib.engine.journal import PARTITIONS
 from chalicelib.engine.phase import PHASE_MS, sending_ms
 from chalicelib.engine.records import encode_job
+from chalicelib.engine.roster import ROUND_MS
 from chalicelib.engine.timers import encode_timer
 from chalicelib.features.jobs import service
 from chalicelib.features.jobs.definition import definition_of
 from chalicelib.ports.table import Put
 from infra.project import defaults
+from infra.template import infra_template
 from tests.support.counting import CountingWorld, Meter
 
 Scenario = Literal["full", "sparse", "alone"]
@@ -30,6 +33,9 @@ COUNT: dict[Scenario, int] = {"full": 1000, "sparse": 1000, "alone": 1}
 VCPU_MB = 1769
 """Lambda gives a whole processor at so many MB, and shares in proportion."""
 GROUPS, MINUTES = 4, 30 * 1440
+ALARMS = sum(
+    1 for each in infra_template("dev")["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"
+)
 QUEUES, POLLS_A_MINUTE = 4, 15
 """Lambda polls each queue with five long polls of 20 s at a time, whether or not there is anything in it."""
 
@@ -76,6 +82,7 @@ def figures() -> Iterable[tuple[str, float, str]]:
             usd = million_usd(scenario, PRICES["arm64"], memory_mb=memory)
             yield f"cost_usd_per_million_runs_{scenario}_workers_{memory}_mb", sum(usd.values()), "USD"
     yield "cost_usd_per_million_runs_kept_30_days", kept_usd(PRICES["arm64"]), "USD"
+    yield "repair_usd_per_month_per_million_jobs", repair_usd(PRICES["arm64"]), "USD"
     yield "cost_usd_per_million_jobs_saved", saved_usd(PRICES["arm64"]), "USD"
     for item, usd_a_month in idle_usd("arm64").items():
         yield f"idle_usd_per_month_{item}", usd_a_month, "USD"
@@ -121,6 +128,7 @@ def _tick_compute(scenario: Scenario) -> Usage:
 
 
 STEPS = {
+    "audit": "audit",
     "tick query": "tick_query",
     "tick get": "tick_jobs",
     "tick put journal": "tick_journal",
@@ -155,7 +163,21 @@ def counted(scenario: Scenario) -> Meter:
     world.deliver(10 if scenario == "full" else 1)
     if len(world.executed) != COUNT[scenario]:
         raise ValueError(f"{len(world.executed)} of {COUNT[scenario]} jobs ran")
+    _audit(world)
     return world.meter
+
+
+def _audit(world: CountingWorld) -> None:
+    """What the tick that looks at the journal takes more than one that has nothing to do."""
+    amounts, looks = world.meter.amounts, []
+    for at_ms in (NOON + 300_000, NOON + 360_000):
+        before = Counter(amounts)
+        world.clock.ms = at_ms
+        world.tick()
+        looks.append(Counter(amounts) - before)
+        world.meter.amounts = amounts = before
+    for (_, unit), amount in (looks[0] - looks[1]).items():
+        amounts["audit", unit] += amount
 
 
 def _due_jobs(scenario: Scenario, shards: int) -> Iterable[Job]:
@@ -180,6 +202,25 @@ def kept_usd(prices: Prices) -> float:
     return stored_gb * (prices.stored_gb_month + prices.backed_up_gb_month)
 
 
+def repair_usd(prices: Prices) -> float:
+    """A month of hourly comparisons of a million stored jobs with their timers."""
+    world, count = CountingWorld(NOON), 1000
+    for job in jobs(count, shards=world.engine.settings.shards):
+        timer = first_timer(job, NOON + 86_400_000)
+        if timer is None:
+            raise ValueError("an hourly job has a next occurrence")
+        world.db.catalog.write(Put(encode_job(job)))
+        world.db.timers.write(Put(encode_timer(timer)))
+    world.tick()
+    world.meter.amounts.clear()
+    for minute in range(1, 61):
+        world.clock.ms = NOON + minute * 60_000
+        world.tick()
+    idle = 60 * (world.engine.settings.shards + 1 + PARTITIONS)
+    units = world.meter.total("read_units") - idle
+    return units / count * 24 * 30 * 1e6 * prices.read_unit
+
+
 def saved_usd(prices: Prices) -> float:
     """A million jobs saved by the API: its writes, and 30 ms of its function. API Gateway's own price is not in it."""
     world = CountingWorld(NOON)
@@ -191,11 +232,12 @@ def saved_usd(prices: Prices) -> float:
 
 
 def idle_usd(architecture: Architecture) -> dict[str, float]:
-    """A month in which nothing is due, by what costs it."""
-    prices = PRICES[architecture]
+    """A month in which nothing is due, by what costs it. A tick also reads the pulses and the journal, and sweeps."""
+    prices, shards = PRICES[architecture], 64 / GROUPS
+    sweeps = shards * 60_000 / ROUND_MS
     tick = Usage(
         write_units=1,
-        read_units=64 / GROUPS,
+        read_units=shards + 1 + PARTITIONS / GROUPS + sweeps * 1.5,
         invocations=1,
         gb_seconds=0.15 * memory_of("dispatcher") / 1024,
         log_bytes=LOG_BYTES,
@@ -204,4 +246,5 @@ def idle_usd(architecture: Architecture) -> dict[str, float]:
     return {
         "ticks": tick.total_usd(prices) * GROUPS * MINUTES + prices.schedule * GROUPS * MINUTES,
         "polls": polls * prices.queue_request,
+        "alarms": ALARMS * prices.alarm_month + prices.metric_month,
     }

@@ -22,6 +22,8 @@ class Prices:
     log_byte: float = 0.50e-9
     stored_gb_month: float = 0.25
     backed_up_gb_month: float = 0.20
+    alarm_month: float = 0.10
+    metric_month: float = 0.30
 
 
 PRICES: dict[Architecture, Prices] = {

@@ -1,6 +1,6 @@
 """The auditor: looks at the journal's pages when all of it should be on record, and rings again what is not.
 
-Where it got to is a moment for each partition of the journal: pages before it are done with. A page that is looked at
+Where it got to is a sort key for each partition of the journal: pages before it are done with. A page that is looked at
 twice rings twice at worst, which the runs' records make harmless.
 """
 
@@ -19,35 +19,31 @@ from chalicelib.engine.ring import ring_all
 from chalicelib.engine.timers import due_bound
 from chalicelib.ports.table import Item, Key, Page
 
+_JUST_AFTER = " "
+"""Appended to a sort key: before every other key that sorts after it."""
 PAGES = 20
 """Pages that are looked at together: at most 20,000 messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A part of a partition's pages: those before `until_ms` are done with. `found`: what was not in order."""
+    """A part of a partition's pages: those before the sort key `until` are done with. `found`: how many findings."""
 
-    until_ms: int
+    until: str
     found: int
 
 
-def audit(engine: Engine, partition: int, since_ms: int, *, deadline: float) -> Iterator[Looked]:
-    """Look at the pages of a partition whose moment has come since then, until `deadline` (monotonic seconds).
+def audit(engine: Engine, partition: int, since: str, *, deadline: float) -> Iterator[Looked]:
+    """Look at the pages of a partition whose moment has come, from a sort key on, until `deadline` (monotonic seconds).
 
     Unavailable may be raised: what was not yielded is to be looked at again.
     """
-    now_ms = engine.clock.now_ms()
-    if since_ms >= now_ms:
-        return
-    bounds = {"low": due_bound(since_ms), "high": due_bound(now_ms), "limit": PAGES}
-    after: str | None = None
-    while engine.clock.monotonic() < deadline:
-        page = engine.db.timers.query(journal_partition(partition), after=after, **bounds)  # type: ignore[arg-type]
+    pk, high = journal_partition(partition), due_bound(engine.clock.now_ms())
+    while since < high and engine.clock.monotonic() < deadline:
+        page = engine.db.timers.query(pk, low=since, high=high, limit=PAGES)
         found = _look_at(engine, page.items)
-        after = page.next
-        yield Looked(now_ms if after is None else int(after.partition("#")[0]), found)
-        if after is None:
-            return
+        since = high if page.next is None else page.next + _JUST_AFTER
+        yield Looked(since, found)
 
 
 def _look_at(engine: Engine, items: Sequence[Item]) -> int:

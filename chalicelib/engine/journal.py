@@ -48,6 +48,11 @@ def journal_partition(number: int) -> str:
     return f"journal#{number}"
 
 
+def look_of(sort_key: str) -> int:
+    """The moment, in epoch ms, of a page's look."""
+    return int(sort_key.partition("#")[0])
+
+
 def encode_pages(
     messages: Iterable[RunMessage], *, now_ms: int, nonce: bytes, look_round: int = 0, not_before_ms: int = 0
 ) -> list[Item]:
@@ -81,8 +86,9 @@ def decode_page(item: Item) -> JournalPage:
     except zlib.error as error:
         raise ValueError(f"a journal page cannot be decompressed: {error}") from error
     messages = tuple(_readable(lines))
-    look_ms = int(str(item["sk"]).partition("#")[0])
-    return JournalPage(look_ms, int(item.get("round", 0)), messages, len(lines) - len(messages))
+    return JournalPage(
+        look_of(str(item["sk"])), int(item.get("round", 0)), messages, len(lines) - len(messages)
+    )
 
 
 def _grouped(messages: list[RunMessage], now_ms: int, nonce: bytes) -> Iterator[tuple[int, list[RunMessage]]]:

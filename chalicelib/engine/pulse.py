@@ -22,15 +22,16 @@ HOURS = 24
 class Pulse:
     """A group's state. `at_ms` is 0 before its first tick that succeeded; `first_ms` when that was.
 
-    `verified`: by partition of the journal, the moment before which its pages are done with. `repaired_ms`: the same
-    for the turns of the shards, None before the first. `findings`: their number, by hours since the epoch.
+    `verified`: by partition of the journal, the sort key before which its pages are done with. `repaired_ms`: the
+    moment before which the turns of the shards are done, None before the first. `findings`: their number, by hours
+    since the epoch.
     """
 
     group: int
     at_ms: int = 0
     first_ms: int = 0
     timers: int = 0
-    verified: dict[int, int] = field(default_factory=dict)
+    verified: dict[int, str] = field(default_factory=dict)
     repaired_ms: int | None = None
     findings: dict[int, int] = field(default_factory=dict)
 
@@ -73,9 +74,9 @@ def decode_pulse(item: Item) -> Pulse:
         int(item.get("at_ms", 0)),
         int(item.get("first_ms", item.get("at_ms", 0))),
         int(item.get("timers", 0)),
-        _numbers(item.get("verified")),
+        {int(name): str(value) for name, value in json.loads(str(item.get("verified", "{}"))).items()},
         int(item["repaired_ms"]) if "repaired_ms" in item else None,
-        _numbers(item.get("findings")),
+        {int(name): int(value) for name, value in json.loads(str(item.get("findings", "{}"))).items()},
     )
 
 
@@ -96,15 +97,11 @@ def save_pulse(engine: Engine, pulse: Pulse) -> None:
     engine.db.timers.put_all([encode_pulse(pulse)])
 
 
-def verified_ms(pulses: Iterable[Pulse], partition: int) -> int:
-    """Until when a partition of the journal is verified, by whichever group it was; 0 if by none."""
-    return max((pulse.verified.get(partition, 0) for pulse in pulses), default=0)
+def verified_until(pulses: Iterable[Pulse], partition: int) -> str:
+    """The sort key before which a partition of the journal is verified, by whichever group; empty if by none."""
+    return max((pulse.verified.get(partition, "") for pulse in pulses), default="")
 
 
 def alive(pulses: Iterable[Pulse], groups: int, now_ms: int) -> int:
     """How many of the groups 0 to `groups` - 1 tick."""
     return sum(1 for pulse in pulses if pulse.group < groups and not pulse.is_late(now_ms))
-
-
-def _numbers(text: object) -> dict[int, int]:
-    return {int(name): int(value) for name, value in json.loads(str(text or "{}")).items()}

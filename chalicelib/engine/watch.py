@@ -8,7 +8,7 @@ from chalicelib.engine.auditor import audit
 from chalicelib.engine.core import Engine
 from chalicelib.engine.findings import report
 from chalicelib.engine.journal import PARTITIONS
-from chalicelib.engine.pulse import Pulse, alive, read_pulses, save_pulse, verified_ms
+from chalicelib.engine.pulse import Pulse, alive, read_pulses, save_pulse, verified_until
 from chalicelib.engine.repair import repair
 from chalicelib.engine.roster import begun, turns
 
@@ -54,10 +54,10 @@ class Watch:
 
     def _audit(self, pulses: list[Pulse], own: Pulse, failures: list[Unavailable]) -> None:
         for partition in self._group.share(PARTITIONS):
-            since_ms = verified_ms(pulses, partition)
+            since = verified_until(pulses, partition)
             try:
-                for looked in audit(self._engine, partition, since_ms, deadline=self._deadline):
-                    own.verified[partition] = looked.until_ms
+                for looked in audit(self._engine, partition, since, deadline=self._deadline):
+                    own.verified[partition] = looked.until
                     self._found(own, looked.found)
             except Unavailable as error:
                 failures.append(error)

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.engine.journal import PARTITIONS
-from chalicelib.engine.pulse import HOUR_MS, HOURS, LATE_MS, Pulse, alive, verified_ms
+from chalicelib.engine.journal import PARTITIONS, look_of
+from chalicelib.engine.pulse import HOUR_MS, HOURS, LATE_MS, Pulse, alive, verified_until
 
 AUDITOR_BEHIND_MS = 300_000
 """Pages are looked at each minute; after this, what vanished is not rung again in time."""
@@ -67,8 +67,8 @@ def auditor_at(pulses: Sequence[Pulse], now_ms: int) -> Auditor:
     if not any(pulse.at_ms for pulse in pulses):
         return Auditor(state="not_seen", behind_seconds=None, findings_last_hour=0, findings_last_day=0)
     begun_ms = min(pulse.first_ms for pulse in pulses if pulse.at_ms)
-    verified = min(verified_ms(pulses, number) or begun_ms for number in range(PARTITIONS))
-    behind_ms = max(0, now_ms - verified)
+    verified = [verified_until(pulses, number) for number in range(PARTITIONS)]
+    behind_ms = max(0, now_ms - min(look_of(key) if key else begun_ms for key in verified))
     return Auditor(
         state="behind" if behind_ms > AUDITOR_BEHIND_MS else "ok",
         behind_seconds=behind_ms / 1000,

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.auditor import PAGES
 from chalicelib.engine.findings import MOST, Finding, encode_findings
 from chalicelib.engine.journal import journal_partition
 from chalicelib.engine.message import Delivery
@@ -366,3 +367,26 @@ def test_a_table_of_audits_that_is_away_stops_nothing() -> None:
     world.advance(600)
     assert len(world.executed) == 1
     assert len([body for _, body in world.queue.sent]) == 0
+
+
+def test_an_audit_that_runs_out_of_time_goes_on_where_it_stopped() -> None:
+    world = World()
+    for _ in range(2 * PAGES + 5):
+        trigger(world.engine, TENANT, world.job({"kind": "manual"}).id)
+    vanish(world)
+    world.clock.ms += 3 * MINUTE
+    table, looks = world.db.timers, list[int]()
+    query = table.query
+
+    def slowly(pk: str, **more: Any) -> Any:
+        if pk == journal_partition(0):
+            looks.append(len(world.queue.sent))
+            world.clock.ms += 30 * SECOND
+        return query(pk, **more)
+
+    table.query = slowly  # type: ignore[method-assign]
+    world.tick()
+    assert len(world.queue.sent) == 2 * PAGES
+    world.tick()
+    assert len(world.queue.sent) == 2 * PAGES + 5
+    assert looks == [0, PAGES, 2 * PAGES], "nothing was looked at twice"

@@ -4,8 +4,11 @@ import pytest
 
 from chalicelib.engine.journal import PARTITIONS
 from chalicelib.engine.pulse import HOUR_MS, LATE_MS, Pulse
+from chalicelib.engine.tick import tick
+from chalicelib.engine.watch import METRIC
 from chalicelib.features.health.watch import AUDITOR_BEHIND_MS, auditor_at, dispatcher_at
-from tests.support.world import NOON
+from tests.support.api import ApiClient
+from tests.support.world import NOON, World
 
 GROUPS, MINUTE = 4, 60_000
 BEGUN = NOON - 3_600_000
@@ -15,7 +18,7 @@ def pulses(*moments: int, first_ms: int = BEGUN) -> list[Pulse]:
     """The groups' latest ticks; the journal is verified up to them."""
     found = []
     for group, at_ms in enumerate(moments):
-        verified = dict.fromkeys(range(group, PARTITIONS, len(moments)), at_ms)
+        verified = dict.fromkeys(range(group, PARTITIONS, len(moments)), f"{at_ms:015d}#0a ")
         found.append(Pulse(group, at_ms, first_ms, verified=verified))
     return found
 
@@ -78,3 +81,27 @@ def test_findings_are_counted_over_all_groups_for_about_an_hour_and_for_a_day() 
     seen[1].findings = {hour: 2}
     found = auditor_at(seen, NOON)
     assert (found.findings_last_hour, found.findings_last_day) == (13, 1113)
+
+
+def test_a_group_that_stops_is_told_by_health_and_by_the_others() -> None:
+    world = World()
+    api = ApiClient(world.engine)
+    for minute in range(8):
+        for group in range(GROUPS) if minute < 3 else range(GROUPS - 1):
+            shards = range(group, world.engine.settings.shards, GROUPS)
+            tick(world.engine, shards, group=group, groups=GROUPS, deadline=world.clock.monotonic() + 50)
+        world.clock.ms += MINUTE
+    health = api.get("/health").json
+    assert (health["status"], health["checks"]["dispatcher"]["groups_alive"]) == ("degraded", 3)
+    seen = [number for name, number in world.telemetry.counts if name == METRIC]
+    assert seen[: 3 * GROUPS] == [1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4]
+    assert seen[-3:] == [3, 3, 3]
+
+
+def test_dispatchers_that_all_stop_are_told_by_health() -> None:
+    world = World()
+    world.tick()
+    world.clock.ms += LATE_MS + 1
+    health = ApiClient(world.engine).get("/health")
+    assert (health.status, health.json["status"]) == (200, "degraded")
+    assert health.json["checks"]["dispatcher"]["state"] == "late"
