@@ -21,6 +21,8 @@ DISPATCHER_GB, DISPATCH_SECONDS = 1.0, 0.0009
 """Of a tick, for each of 1,000 runs: some 200 calls, eight at a time, and twice the CPU time of `bench tick`."""
 TIMER_BYTES, JOURNALLED_BYTES = 80, 30
 """Of a timer, and of a run's message on a journal page, compressed."""
+SIDE_BY_SIDE = 160
+"""So many runs of a tick lie side by side in their partitions: the auditor reads them as ranges, others one by one."""
 RETRY_WRITES, RETRY_READS = 5, 2
 """What a retry takes beside its start: its attempt's end in a transaction with a timer, a journal page, a delete."""
 ASKED_WRITES, ASKED_READS = 8, 3
@@ -128,9 +130,11 @@ def item_bytes(item: Mapping[str, str | int | bytes]) -> int:
 def _dispatched(sizes: Sizes, setting: Setting, a_tick: float) -> Usage:
     moves = 1 / max(1, a_tick)
     pages = max(1, ceil(JOURNALLED_BYTES * setting.together / WRITE_BYTES))
+    record = sizes.run / READ_BYTES
+    audited = record if setting.together >= SIDE_BY_SIDE else ceil(record)
     return Usage(
         write_units=2 * moves + pages / setting.together,
-        read_units=moves * (ceil(sizes.job / READ_BYTES) + TIMER_BYTES / READ_BYTES),
+        read_units=moves * (ceil(sizes.job / READ_BYTES) + TIMER_BYTES / READ_BYTES) + audited,
         queue_requests=1 / min(BATCH, setting.together),
         gb_seconds=setting.tick_seconds * DISPATCHER_GB,
     )
