@@ -70,7 +70,7 @@ def is_over(record: Item | None) -> bool:
 
     A skipped one may have: a later revision of the schedule revives it.
     """
-    return record is not None and record["status"] in _OVER
+    return record is not None and record.get("status") in _OVER
 
 
 def verdict(

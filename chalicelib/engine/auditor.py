@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.job import Job
+from chalicelib.domain.run import Run
 from chalicelib.engine.audit_page import Leased, Lost, RangeRead, is_over, reads_of, verdict
 from chalicelib.engine.core import Engine, lane_of
 from chalicelib.engine.findings import Finding, report
@@ -102,9 +103,15 @@ def _follow_up(
     now_ms = engine.clock.now_ms()
     lost: dict[RunMessage, Lost] = {}
     leased: dict[RunMessage, Leased] = {}
+    unreadable: list[Finding] = []
     for message in rounds:
-        item, job = records.get(_key(message)), jobs.get(job_key(message.tenant, message.job_id))
-        existing = decode_run(item) if item else None
+        job = jobs.get(job_key(message.tenant, message.job_id))
+        try:
+            existing = _existing(records.get(_key(message)))
+        except (KeyError, ValueError) as error:
+            told = {"error": type(error).__name__}
+            unreadable.append(Finding(message.tenant, "run.unreadable", message.run_id, told))
+            continue
         match verdict(job, existing, message, now_ms=now_ms, horizon_ms=engine.settings.horizon_ms):
             case Lost() as found:
                 lost[message] = found
@@ -112,7 +119,7 @@ def _follow_up(
                 leased[message] = found
     _put_off(engine, leased, rounds, now_ms)
     _ring_again(engine, lost, rounds, jobs, now_ms)
-    return [
+    return unreadable + [
         Finding(
             message.tenant,
             "run.rung_again",
@@ -121,6 +128,10 @@ def _follow_up(
         )
         for message, found in lost.items()
     ]
+
+
+def _existing(record: Item | None) -> Run | None:
+    return decode_run(record) if record else None
 
 
 def _put_off(

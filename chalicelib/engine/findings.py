@@ -10,7 +10,14 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.ports.table import Item
 
-Action = Literal["run.rung_again", "timer.repaired", "page.unreadable", "timer.unreadable", "job.unreadable"]
+Action = Literal[
+    "run.rung_again",
+    "timer.repaired",
+    "page.unreadable",
+    "run.unreadable",
+    "timer.unreadable",
+    "job.unreadable",
+]
 ACTOR = "auditor"
 METRIC = "findings"
 MOST = 50

@@ -3,7 +3,7 @@
 The turns are spread over the hour. A turn may be repeated at any point: timers that are there already are not touched.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.domain.job import Job
@@ -46,9 +46,9 @@ def repair(engine: Engine, turn: Turn, *, deadline: float) -> list[Finding] | No
 
     The roster is read before the timers: a job that was saved in between has a timer then. Unavailable may be raised.
     """
-    nominees = set(_nominees(engine, turn.shard))
+    nominees, findings = _nominees(engine, turn.shard)
     wheel = _wheel(engine, turn.shard)
-    findings = wheel.unreadable + _unreadable_jobs(engine, wheel.overdue)
+    findings += wheel.unreadable + _unreadable_jobs(engine, wheel.overdue)
     lacking = sorted(nominees - wheel.armed, key=lambda each: each.job_id)
     for start in range(0, len(lacking), TOGETHER):
         if engine.clock.monotonic() >= deadline:
@@ -57,13 +57,19 @@ def repair(engine: Engine, turn: Turn, *, deadline: float) -> list[Finding] | No
     return findings
 
 
-def _nominees(engine: Engine, shard: int) -> Iterator[Nominee]:
-    after: Item | None = None
+def _nominees(engine: Engine, shard: int) -> tuple[set[Nominee], list[Finding]]:
+    """The jobs on the shard's roster, and entries that name none."""
+    nominees, findings, after = set[Nominee](), list[Finding](), None
     while True:
         rows, after = engine.db.catalog.index_rows(INDEX, index_partition(shard), limit=PAGE, after=after)
-        yield from map(decode_nominee, rows)
+        for row in rows:
+            try:
+                nominees.add(decode_nominee(row))
+            except ValueError as error:
+                told = {"error": type(error).__name__}
+                findings.append(Finding("", "job.unreadable", _place(row), told))
         if after is None:
-            return
+            return nominees, findings
 
 
 def _wheel(engine: Engine, shard: int) -> _Wheel:

@@ -303,6 +303,23 @@ def test_a_message_that_cannot_be_read_is_told_and_the_rest_of_its_page_is_looke
     assert told == ['{"messages":1}'], key
 
 
+@pytest.mark.parametrize("broken", [{"status": "LOST"}, {"status": "RUNNING", "attempts": "["}, {}])
+def test_a_record_that_cannot_be_read_is_told_and_the_rest_of_its_page_is_looked_at(
+    broken: dict[str, str],
+) -> None:
+    world = World()
+    bad, good = (trigger(world.engine, TENANT, world.job({"kind": "manual"}).id) for _ in range(2))
+    vanish(world)
+    pk, sk = run_key(TENANT, bad.id)
+    world.db.runs.items[pk, sk] = {"pk": pk, "sk": sk, "job": f"{TENANT}#{bad.job_id}", **broken}
+    world.clock.ms += 3 * MINUTE
+    world.tick()
+    assert {(action, subject) for action, subject, _ in found(world)} == {
+        ("run.unreadable", bad.id),
+        ("run.rung_again", good.id),
+    }
+
+
 def test_each_group_looks_at_its_own_part_of_the_journal_and_another_number_of_groups_goes_on() -> None:
     world = World(shards=8)
     for _ in range(900):

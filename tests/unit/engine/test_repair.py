@@ -234,8 +234,10 @@ def test_what_cannot_be_read_is_counted_each_hour_and_stops_nothing() -> None:
     good, bad = world.job(EACH_TEN_MINUTES), world.job(EACH_TEN_MINUTES)
     world.db.catalog.items[job_key(TENANT, bad.id)]["doc"] = "{}"
     world.db.timers.write(Put({"pk": "shard#000", "sk": f"{NOON:015d}#nonsense"}))
+    world.db.catalog.write(Put({"pk": "nothing", "sk": "job", "shard": "shard#001", "roster": "nothing"}))
     world.advance(2 * 3600)
     assert set(found(world)) == {
+        ("job.unreadable", "nothing/job"),
         ("timer.unreadable", f"shard#000/{NOON:015d}#nonsense"),
         ("job.unreadable", bad.id),
     }
