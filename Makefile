@@ -14,7 +14,7 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks destroy config clean
+.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -95,6 +95,10 @@ deploy: $(VENV)/.ready ## deploy STAGE to the AWS account of the environment (NE
 
 callbacks: $(VENV)/.ready ## make what callbacks of STAGE need (PUBLIC_URL=, NEW_KEY=1 signs with a new key, FORCE=1 forgets the old)
 	@$(BIN)/python -m infra callbacks --stage $(STAGE) $(if $(NEW_KEY),--new-key) $(if $(FORCE),--force)
+
+restore: $(VENV)/.ready ## go on from restored tables (DISASTER=2027-01-15T13:10:00Z CATALOG= TIMERS= RUNS= AUDIT=)
+	@$(BIN)/python -m infra restore --stage $(STAGE) --disaster "$(DISASTER)" $(foreach each,catalog timers runs audit,\
+	  --$(each) "$($(shell echo $(each) | tr a-z A-Z))")
 
 destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)

@@ -9,7 +9,9 @@ from infra.errors import Stop
 def main() -> int:
     """Run one command; a Stop is a sentence on stderr and exit code 1."""
     parser = argparse.ArgumentParser(prog="infra", description=__doc__)
-    parser.add_argument("command", choices=["package", "check", "config", "deploy", "callbacks", "destroy"])
+    parser.add_argument(
+        "command", choices=["package", "check", "config", "deploy", "callbacks", "restore", "destroy"]
+    )
     parser.add_argument("--new-key", action="store_true", help="a new API key; callbacks: a new signing key")
     parser.add_argument(
         "--force",
@@ -17,6 +19,9 @@ def main() -> int:
         help="deploy even if nothing has changed; callbacks: forget former keys",
     )
     parser.add_argument("--stage", default="dev")
+    parser.add_argument("--disaster", default="", help="restore: when it happened, in RFC 3339")
+    for table in ("catalog", "timers", "runs", "audit"):
+        parser.add_argument(f"--{table}", default="", help="restore: the restored copy of this table")
     options = parser.parse_args()
     try:
         _run(options)
@@ -29,7 +34,7 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from infra import checks, deploy, package
+    from infra import checks, deploy, package, restore
 
     match options.command:
         case "package":
@@ -42,6 +47,9 @@ def _run(options: argparse.Namespace) -> None:
             deploy.deploy(options.stage, new_key=options.new_key, force=options.force)
         case "callbacks":
             deploy.provide_callbacks(options.stage, new_key=options.new_key, forget=options.force)
+        case "restore":
+            copies = {name: getattr(options, name) for name in restore.TABLES if getattr(options, name)}
+            restore.restore(options.stage, options.disaster, copies)
         case "destroy":
             deploy.destroy(options.stage)
 

@@ -179,6 +179,7 @@ def _tell_kept(session: Any, tables: list[str]) -> None:
     if kept:
         print("Kept on purpose, with their data; delete them yourself when nobody needs it:")
     for name in kept:
+        print(f"    aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled")
         print(f"    aws dynamodb delete-table --table-name {name}")
 
 

@@ -29,6 +29,8 @@ def _resources(stage: str) -> Json:
             resource.update(
                 {key: "Delete" for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in resource}
             )
+            if "DeletionProtectionEnabled" in resource.get("Properties", {}):
+                resource["Properties"]["DeletionProtectionEnabled"] = False
     return template
 
 

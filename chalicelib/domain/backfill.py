@@ -12,7 +12,7 @@ from chalicelib.domain.run import Run, RunStatus
 Order = Literal["oldest_first", "newest_first"]
 Reprocess = Literal["none", "failed", "all"]
 BackfillStatus = Literal["running", "cancelling", "completed", "cancelled"]
-StopReason = Literal["cancelled", "job_deleted"]
+StopReason = Literal["cancelled", "job_deleted", "restored"]
 LeftOut = Literal["succeeded", "failed", "skipped", "active", "calendar"]
 WHY_LEFT_OUT: Mapping[LeftOut, str] = {
     "succeeded": "It has succeeded; only reprocess `all` runs it again.",

@@ -18,6 +18,7 @@ SkipReason = Literal[
     "superseded",
     "start_deadline",
     "buffer_full",
+    "restored",
 ]
 
 
@@ -67,6 +68,15 @@ TRANSITIONS = (
         _S.SKIPPED,
         "worker",
         "the job was paused, edited or deleted after dispatch, skips it, or has no slot",
+    ),
+    Transition(None, _S.SKIPPED, "dispatcher", "the tables were restored to before it was dispatched"),
+    Transition(_S.PENDING, _S.SKIPPED, "dispatcher", "the tables were restored: it may have run since"),
+    Transition(
+        _S.RETRYING, _S.SKIPPED, "dispatcher", "the tables were restored: how it went on is not known"
+    ),
+    Transition(_S.RUNNING, _S.SKIPPED, "dispatcher", "the tables were restored: how it ended is not known"),
+    Transition(
+        _S.WAITING, _S.SKIPPED, "dispatcher", "the tables were restored to before its callback was due"
     ),
     Transition(_S.PENDING, _S.RUNNING, "worker", "the first attempt starts"),
     Transition(

@@ -12,6 +12,7 @@ from chalicelib.domain.run import Run
 from chalicelib.engine.audit_page import Leased, Lost, RangeRead, is_over, reads_of, verdict
 from chalicelib.engine.core import Engine, lane_of
 from chalicelib.engine.findings import Finding, report
+from chalicelib.engine.floor import end_restored, read_floor
 from chalicelib.engine.journal import SPAN_MS, JournalPage, decode_page, encode_pages, journal_partition
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.plan import Ring
@@ -117,6 +118,11 @@ def _follow_up(
                 lost[message] = found
             case Leased() as found:
                 leased[message] = found
+    floor_ms = read_floor(engine) if lost else 0
+    restored = [message for message in lost if message.at_ms < floor_ms]
+    if restored:
+        end_restored(engine, restored)
+    lost = {message: found for message, found in lost.items() if message.at_ms >= floor_ms}
     _put_off(engine, leased, rounds, now_ms)
     _ring_again(engine, lost, rounds, jobs, now_ms)
     return unreadable + [

@@ -28,6 +28,7 @@ from chalicelib.engine.calendars import calendar_names, read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due_job import decode_due_job
+from chalicelib.engine.floor import floor_for
 from chalicelib.engine.record import unchanged
 from chalicelib.engine.records import dead_letters, decode_job, decode_run, encode_run, job_key, run_key
 from chalicelib.engine.skips import skips_between
@@ -137,19 +138,30 @@ def look_after(engine: Engine, timer: BackfillTimer) -> None:
     now_ms = engine.clock.now_ms()
     following = None
     try:
+        floor_ms = floor_for(engine, [timer])
+        if timer.due_ms < floor_ms:
+            _stop_restored(engine, timer)
         backfill = advance(engine, timer.tenant, timer.backfill_id)
         if backfill is not None and not backfill.is_over:
             following = next_timer(backfill, now_ms)
-            _ring(engine, _lost(engine, backfill, now_ms))
+            _ring(engine, _lost(engine, backfill, now_ms), floor_ms)
             engine.db.timers.put_all([encode_timer(following)])
         if following is None or timer_key(following) != timer_key(timer):
             engine.db.timers.delete_all([timer_key(timer)])
-    except (Unavailable, ValueError) as error:
+    except (Unavailable, ConditionFailed, ValueError) as error:
         engine.telemetry.warning(
             "A backfill is left to the next tick.",
             backfill_id=timer.backfill_id,
             error=error.message if isinstance(error, Unavailable) else type(error).__name__,
         )
+
+
+def _stop_restored(engine: Engine, timer: BackfillTimer) -> None:
+    """After a restore: what it has done since is not known, and must not be done again."""
+    backfill = read_backfill(engine, timer.tenant, timer.backfill_id)
+    if backfill is not None and not (backfill.is_over or backfill.stopped):
+        stopped = replace(backfill, stopped="restored", version=backfill.version + 1)
+        engine.db.catalog.write(save(stopped, engine))
 
 
 def nominals_after(backfill: Backfill, count: int) -> list[int]:
@@ -270,11 +282,11 @@ def _lost(engine: Engine, backfill: Backfill, now_ms: int) -> list[RunTimer]:
     ]
 
 
-def _ring(engine: Engine, timers: list[RunTimer]) -> None:
+def _ring(engine: Engine, timers: list[RunTimer], floor_ms: int = 0) -> None:
     """The claims stand whatever happens here: a run that could not be rung is left to its timer."""
     if not timers:
         return
     try:
-        dispatch(engine, timers)
+        dispatch(engine, timers, floor_ms=floor_ms)
     except Unavailable as error:
         engine.telemetry.warning("Rings are left to the dispatcher.", error=error.message)

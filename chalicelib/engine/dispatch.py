@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
 from chalicelib.engine.due_job import DueJob, decode_due_job
+from chalicelib.engine.floor import end_restored
 from chalicelib.engine.journal import encode_pages
 from chalicelib.engine.missed import SkippedRange
 from chalicelib.engine.plan import Plan, plan_timer
@@ -18,14 +19,17 @@ from chalicelib.engine.turns import rings_in_turn
 from chalicelib.ports.table import Item, Key
 
 
-def dispatch(engine: Engine, timers: Sequence[DispatchedTimer], *, patient: bool = False) -> int:
+def dispatch(
+    engine: Engine, timers: Sequence[DispatchedTimer], *, patient: bool = False, floor_ms: int = 0
+) -> int:
     """Ring what the timers ask for before the horizon, and set the timers that follow; the number of rings.
 
-    If `patient` it may wait, less than a second, for the phase of the second at which sends spare holds.
+    If `patient` it may wait, less than a second, for the phase of the second at which sends spare holds. What lies
+    below the dispatch floor (epoch ms) is not rung: it ends as skipped.
     Raises Unavailable when a table or a queue stays unreachable; the timers are then still there.
     """
     now_ms = engine.clock.now_ms()
-    plans = _plans(engine, timers, now_ms)
+    plans = _plans(engine, timers, now_ms, floor_ms)
     rings = rings_in_turn(ring for plan in plans for ring in plan.rings)
     if rings:
         messages, nonce = [ring.message for ring in rings], engine.ids.random_bytes(8)
@@ -34,6 +38,9 @@ def dispatch(engine: Engine, timers: Sequence[DispatchedTimer], *, patient: bool
     skipped = [skipped for plan in plans for skipped in plan.skipped]
     if skipped:
         engine.db.runs.put_all([encode_skipped(each, engine.settings.expires_at(now_ms)) for each in skipped])
+    restored = [message for plan in plans for message in plan.restored]
+    if restored:
+        end_restored(engine, restored)
     _advance(engine, plans)
     return len(rings)
 
@@ -45,13 +52,20 @@ def job_of(timer: DispatchedTimer) -> Key:
     return job_key(timer.message.tenant, timer.message.job_id)
 
 
-def _plans(engine: Engine, timers: Sequence[DispatchedTimer], now_ms: int) -> list[Plan]:
+def _plans(engine: Engine, timers: Sequence[DispatchedTimer], now_ms: int, floor_ms: int) -> list[Plan]:
     items = engine.db.catalog.get_many({job_of(timer) for timer in timers})
     until_ms = now_ms + engine.settings.horizon_ms
     jobs = _jobs(engine, items)
     calendars = read_calendars(engine, jobs.values())
     return [
-        plan_timer(timer, jobs.get(job_of(timer)), now_ms=now_ms, until_ms=until_ms, calendars=calendars)
+        plan_timer(
+            timer,
+            jobs.get(job_of(timer)),
+            now_ms=now_ms,
+            until_ms=until_ms,
+            calendars=calendars,
+            floor_ms=floor_ms,
+        )
         for timer in timers
         if job_of(timer) in jobs or job_of(timer) not in items
     ]

@@ -1,6 +1,6 @@
 """What a timer asks for at a moment: rings, skips, and the timers that follow it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.limits import Priority
@@ -36,6 +36,8 @@ class Plan:
     rings: tuple[Ring, ...] = ()
     skipped: tuple[SkippedRange, ...] = ()
     following: tuple[DispatchedTimer, ...] = ()
+    restored: tuple[RunMessage, ...] = ()
+    """Whose runs end, since they lie below the dispatch floor."""
 
 
 def plan_timer(
@@ -45,13 +47,16 @@ def plan_timer(
     now_ms: int,
     until_ms: int,
     calendars: Calendars = NO_CALENDARS,
+    floor_ms: int = 0,
 ) -> Plan:
     """Everything of this timer before `until_ms`. A job's timer without its job and revision only dies.
 
     That of a paused job dies too, unless its pause has an end: then this looks ahead to that moment, and judges what
-    will have been missed.
+    will have been missed. What lies below the dispatch floor is skipped.
     """
     if isinstance(timer, RunTimer):
+        if timer.due_ms < floor_ms:
+            return Plan(timer, restored=(timer.message,))
         lane: Lane = lane_of(job) if job else "fast"
         return Plan(timer, (Ring(lane, timer.message, priority=job.priority if job else "normal"),))
     if job is None or job.schedule_revision != timer.schedule_revision:
@@ -62,14 +67,16 @@ def plan_timer(
     if wakes_ms >= until_ms:
         return Plan(timer, following=(timer_at(job, timer.nominal_ms, wakes_ms, timer.since_ms),))
     table = agenda_of(job, calendars)
-    late, skipped, floor_ms = _missed(timer, job, table, max(now_ms, wakes_ms))
-    chosen, step = list(late), table.seek(floor_ms - 1)
+    kept, lost = _above(timer, job, table, floor_ms)
+    late, missed, present_ms = _missed(kept, job, table, max(now_ms, wakes_ms))
+    skipped = (*lost, *missed)
+    chosen, step = list(late), table.seek(present_ms - 1)
     while step.at_ms is not None and step.at_ms < until_ms and len(chosen) < MAX_RINGS_PER_TIMER:
         chosen.append(step.at_ms)
         step = table.seek(step.at_ms)
     end_ms = until_ms if step.place_ms is None else min(until_ms, step.place_ms)
     following: list[DispatchedTimer]
-    by_calendar, following = _skipped_by_calendar(timer, job, table, end_ms)
+    by_calendar, following = _skipped_by_calendar(kept, job, table, end_ms)
     rings = []
     for moment_ms in chosen:
         message = _message(job, table.nominal(moment_ms), _due(job, table, moment_ms))
@@ -78,6 +85,19 @@ def plan_timer(
         else:
             following.append(RunTimer(job.shard, message))
     return Plan(timer, tuple(rings), (*skipped, *by_calendar), tuple(following))
+
+
+def _above(
+    timer: JobTimer, job: DueJob, table: Timetable, floor_ms: int
+) -> tuple[JobTimer, tuple[SkippedRange, ...]]:
+    """The timer from the dispatch floor on, and what lies below it."""
+    if timer.nominal_ms >= floor_ms:
+        return timer, ()
+    lost = tuple(
+        SkippedRange(job.tenant, job.id, job.schedule_revision, first_ms, last_ms, "restored")
+        for first_ms, last_ms in table.runs(timer.nominal_ms, floor_ms)
+    )
+    return replace(timer, nominal_ms=floor_ms, since_ms=None), lost
 
 
 def _skipped_by_calendar(

@@ -15,6 +15,7 @@ WHY_SKIPPED: Mapping[str, str] = {
     "superseded": "The job was changed or deleted after it had been dispatched, and before it could start.",
     "start_deadline": "It could not start within the job's start deadline.",
     "buffer_full": "As many runs as the job's buffer holds were waiting for a slot already.",
+    "restored": "The tables were restored to a moment before it. It may have run, and its record is lost.",
 }
 """By skip reason."""
 

@@ -7,6 +7,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due import read_due, urgent_first
+from chalicelib.engine.floor import floor_for
 from chalicelib.engine.timers import BackfillTimer, Timer
 from chalicelib.engine.watch import RESERVE_SECONDS, Group, Watch
 
@@ -78,7 +79,7 @@ def _dispatched(
         return None
     try:
         timers = [timer for timer in chunk if not isinstance(timer, BackfillTimer)]
-        dispatch(engine, timers, patient=patient)
+        dispatch(engine, timers, patient=patient, floor_ms=floor_for(engine, timers))
     except Unavailable as error:
         return error
     return len(chunk)

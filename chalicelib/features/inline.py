@@ -10,9 +10,10 @@ def ring_if_near(engine: Engine, timer: DispatchedTimer | None) -> None:
     if timer is None or timer.due_ms >= engine.clock.now_ms() + engine.settings.horizon_ms:
         return
     from chalicelib.engine.dispatch import dispatch
+    from chalicelib.engine.floor import floor_for
 
     try:
-        dispatch(engine, [timer])
+        dispatch(engine, [timer], floor_ms=floor_for(engine, [timer]))
     except Unavailable as error:
         engine.telemetry.warning(
             "A near timer was not rung inline; the dispatcher will.", error=error.message

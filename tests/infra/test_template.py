@@ -156,6 +156,13 @@ def holds(condition: Any, template: Any, given: dict[str, str]) -> bool:
 def test_tables_outlive_the_stack_of_a_stage_that_is_not_disposable(stage: str, kept: str, why: str) -> None:
     for table in _of_type("AWS::DynamoDB::Table", stage).values():
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (kept, kept), why
+        assert table["Properties"]["DeletionProtectionEnabled"] is (kept == "Retain"), why
+
+
+def test_every_table_can_be_restored_to_any_second_of_the_last_35_days() -> None:
+    for table in _of_type("AWS::DynamoDB::Table").values():
+        recovery = table["Properties"]["PointInTimeRecoverySpecification"]
+        assert recovery == {"PointInTimeRecoveryEnabled": True}
 
 
 def test_logs_are_kept_as_long_as_the_plan_has_it() -> None:
