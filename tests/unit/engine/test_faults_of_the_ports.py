@@ -13,6 +13,7 @@ from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
+from chalicelib.engine.floor import encode_floor
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.signing import callback_url
@@ -179,6 +180,18 @@ def lost_timers(world: FaultyWorld) -> None:
     world.clock.ms = NOON + 3600 * SECOND
 
 
+def a_restored_world(world: FaultyWorld) -> None:
+    """What was to be retried at second 302, was on its way, or was due at second 30 lies below the floor."""
+    once(world, "retried", retry=RETRY_LATER)
+    once(world, "vanished")
+    receive(world, ring(world)["retried"])
+    world.deliver()
+    once(world, "lost", 30)
+    once(world, "kept", 360)
+    world.db.timers.put_all([encode_floor(NOON + 330 * SECOND)])
+    world.clock.ms = NOON + 350 * SECOND
+
+
 def a_manual_job(world: FaultyWorld) -> Job:
     return world.job({"kind": "manual"}, name="triggered")
 
@@ -279,6 +292,16 @@ FLOWS = {
             "each minute": [(second, OK) for second in range(360, 1261, 60)],
         },
         end_seconds=3900,
+    ),
+    "a restore": Flow(
+        a_restored_world,
+        lambda world, _: world.tick(),
+        {
+            "retried": [(2, "restored")],
+            "vanished": [(2, "restored")],
+            "lost": [(30, "restored")],
+            "kept": [(360, OK)],
+        },
     ),
     "a fresh batch": Flow(
         a_fresh_batch,
