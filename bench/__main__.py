@@ -14,6 +14,7 @@ from bench import (
     idle,
     imports,
     latency,
+    machine,
     peers,
     schedules,
     tick,
@@ -23,6 +24,7 @@ from bench.missing import Missing
 
 Figure = tuple[str, float, str]
 PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
+    "machine": machine.figures,
     "imports": imports.figures,
     "api": api.figures,
     "schedules": schedules.figures,

@@ -1,6 +1,9 @@
-"""What one dispatcher keeps up when each call takes as long as on a network: 10,000 due jobs, wall clock."""
+"""What one dispatcher keeps up when each call takes as long as on a network: 10,000 due jobs, by the wall clock.
 
-import statistics
+The best of some rounds: what else the machine does only takes away. Where jobs per second and jobs per CPU second are
+alike, the latencies are hidden, and only a faster processor would help.
+"""
+
 import time
 from collections.abc import Iterable
 
@@ -19,12 +22,14 @@ def figures() -> Iterable[tuple[str, float, str]]:
     stub = StubAws(LATENCY)
     hold_due_jobs(stub, COUNT)
     engine = stubbed_engine(stub, FakeClock(NOON))
-    rates = []
+    rates, spent = [], []
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        stub.cpu, started, began = 0.0, time.process_time(), time.perf_counter()
         if tick(engine, SHARDS, group=0, groups=4, deadline=engine.clock.monotonic() + 60) != COUNT:
             raise ValueError("the tick did not dispatch every job")
-        rates.append(COUNT / (time.perf_counter() - started))
+        rates.append(COUNT / (time.perf_counter() - began))
+        spent.append(COUNT / (time.process_time() - started - stub.cpu))
     unstub()
-    yield "dispatcher_jobs_per_second", statistics.median(rates), "jobs/s"
+    yield "dispatcher_jobs_per_second", max(rates), "jobs/s"
+    yield "dispatcher_jobs_per_cpu_second", max(spent), "jobs/s"
     yield "dispatcher_calls_under_way", stub.most, "calls"
