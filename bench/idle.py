@@ -69,7 +69,8 @@ def _over_the_emulator(url: str, due: Sequence[Job], idle: Sequence[Job]) -> Ite
         calls[model.name] += 1
 
     tables = create_tables(dynamodb)
-    engine = adapted(dynamodb, sqs, tables, create_queues(sqs)["FastQueue"], FakeClock(NOON))
+    queue = create_queues(sqs)["FastQueue"]
+    engine = adapted(dynamodb, sqs, tables, queue, FakeClock(NOON), width=1)  # the emulator is one process
     for client in (dynamodb, sqs):
         client.meta.events.register("before-call", count_call)
     stored = 0

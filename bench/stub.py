@@ -102,27 +102,33 @@ class Silence:
         pass
 
 
-def stubbed_engine(stub: StubAws, clock: Clock, *, shards: int = 64) -> Engine:
+def stubbed_engine(stub: StubAws, clock: Clock) -> Engine:
     """The engine on the real adapters, whose requests end in the stub."""
     dynamodb, sqs = client("dynamodb"), client("sqs")
     dynamodb.meta.events.register("before-send", stub, unique_id="stub")
     sqs.meta.events.register("before-send", stub, unique_id="stub")
     url = "https://sqs.us-east-1.amazonaws.com/000000000000/bench"
-    return adapted(dynamodb, sqs, TABLES, url, clock, shards=shards)
+    return adapted(dynamodb, sqs, TABLES, url, clock)
 
 
 def adapted(
-    dynamodb: Any, sqs: Any, tables: Mapping[str, str], url: str, clock: Clock, *, shards: int = 64
+    dynamodb: Any,
+    sqs: Any,
+    tables: Mapping[str, str],
+    url: str,
+    clock: Clock,
+    *,
+    width: int = FAN_WIDTH,
 ) -> Engine:
     """The engine on the real adapters of these clients; both lanes lead to one queue."""
-    fan = ThreadedFan(FAN_WIDTH)
+    fan = ThreadedFan(width)
     return Engine(
         db=AwsDatabase(dynamodb, tables, fan, clock.sleep),  # type: ignore[arg-type]
         lanes={"fast": SqsQueue(sqs, url, fan, clock.sleep), "long": SqsQueue(sqs, url, fan, clock.sleep)},
         clock=clock,
         ids=SystemIds(),
         telemetry=Silence(),
-        settings=EngineSettings(shards=shards),
+        settings=EngineSettings(),
         fan=fan,
     )
 

@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import machine
 from bench.missing import Missing
 from bench.peers import redis
 
@@ -45,23 +46,33 @@ PEERS = {
 
 
 def figures() -> Iterable[tuple[str, float, str]]:
-    """The least of some rounds, in turns: what else the machine does only adds."""
+    """The least of some rounds, in turns: what else the machine does only adds.
+
+    The ratios compare what each took in terms of the machine's worth just before and after it: that changes meanwhile.
+    """
     _require()
-    least: dict[str, float] = {}
+    least, relative = dict[str, float](), dict[str, float]()
     with redis.running() as broker:
         for _ in range(ROUNDS):
-            rounds = {f"chronos_{name}": value for name, value in _chronos().items()}
-            for name in PEERS:
-                rounds |= {f"{name}_{part}": value for part, value in _peer(name, broker).items()}
-            least = {name: min(value, least.get(name, value)) for name, value in rounds.items()}
+            for name in ("chronos", *PEERS):
+                before = machine.reference()
+                parts = _chronos() if name == "chronos" else _peer(name, broker)
+                worth = (before + machine.reference()) / 2
+                for part, value in parts.items():
+                    key = f"{name}_{part}"
+                    least[key] = min(value, least.get(key, value))
+                    relative[key] = min(value / worth, relative.get(key, value / worth))
     for name, value in least.items():
         yield f"peers_{name}_cpu_us_per_run", value * 1e6, "us"
-    chronos = least["chronos_worker"]
-    total = chronos + least["chronos_dispatch"]
+    yield from _ratios(relative)
+
+
+def _ratios(spent: Mapping[str, float]) -> Iterable[tuple[str, float, str]]:
+    total = spent["chronos_worker"] + spent["chronos_dispatch"]
     for name in PEERS:
-        worker = least[f"{name}_worker"]
-        yield f"peers_{name}_worker_to_chronos", worker / chronos, "ratio"
-        yield f"peers_{name}_total_to_chronos", (worker + least[f"{name}_enqueue"]) / total, "ratio"
+        worker = spent[f"{name}_worker"]
+        yield f"peers_{name}_worker_to_chronos", worker / spent["chronos_worker"], "ratio"
+        yield f"peers_{name}_total_to_chronos", (worker + spent[f"{name}_enqueue"]) / total, "ratio"
 
 
 def _require() -> None:
