@@ -42,7 +42,10 @@ class Refused(Exception):
 
 
 class Contended(Unavailable):
-    """A transaction of somebody else is at the same items; nothing was done. The SDK does not try this again."""
+    """Refused for now, with nothing done, in a way that the SDK does not try again.
+
+    A transaction of somebody else is at the same items, or a transaction itself was throttled.
+    """
 
 
 def refusal(what: str, codes: Iterable[str], message: str) -> Unavailable | Refused:
@@ -81,6 +84,9 @@ def reasons(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _judged(what: str, response: Mapping[str, Any]) -> Unavailable | Refused:
     error = response.get("Error", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+    cancelled = {str(each["Code"]) for each in reasons(response)}
+    if cancelled and cancelled <= PASSING:
+        return Contended(f"{what} cancelled a transaction for now: {', '.join(sorted(cancelled))}.")
     if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
         return Unavailable(f"{what} failed: {code}.")
-    return refusal(what, [str(each["Code"]) for each in reasons(response)] or [code], message)
+    return refusal(what, cancelled or [code], message)

@@ -43,7 +43,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Its workers died too often."""
+    """Its workers died too often, or its job was deleted since: there is nothing to start again."""
 
     existing: Run
 
@@ -114,7 +114,7 @@ def decide_start(
     if existing.is_final:
         return Start(existing) if reason is None and _is_revived(existing, message) else Drop()
     if existing.status is RunStatus.RUNNING:
-        return _beside_a_running_one(existing, message, owner, now_ms)
+        return _beside_a_running_one(job, existing, message, owner, now_ms)
     if existing.status is RunStatus.WAITING:
         if existing.attempt != message.attempt:
             return Drop()
@@ -142,7 +142,9 @@ def _is_revived(existing: Run, message: RunMessage) -> bool:
     return existing.status is RunStatus.SKIPPED and existing.schedule_revision < message.schedule_revision
 
 
-def _beside_a_running_one(existing: Run, message: RunMessage, owner: str, now_ms: int) -> Decision:
+def _beside_a_running_one(
+    job: Job | None, existing: Run, message: RunMessage, owner: str, now_ms: int
+) -> Decision:
     if existing.attempt != message.attempt:
         return Drop()
     if existing.owner == owner:
@@ -151,6 +153,6 @@ def _beside_a_running_one(existing: Run, message: RunMessage, owner: str, now_ms
         return Later(existing.lease_ms + 1)
     if existing.cancel_ms is not None:
         return Cancel(existing)
-    if existing.starts - existing.attempt >= MAX_EXTRA_STARTS:
+    if job is None or existing.starts - existing.attempt >= MAX_EXTRA_STARTS:
         return GiveUp(existing)
     return Start(existing)

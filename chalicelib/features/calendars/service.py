@@ -97,7 +97,8 @@ def change(engine: Engine, tenant: str, name: str, if_match: str | None, decide:
 def delete(engine: Engine, tenant: str, name: str, if_match: str | None) -> None:
     """Conflict, naming jobs, while any use it.
 
-    Before the last look it is marked, so that no job can begin to use it between that look and the end.
+    Before the last look it is marked, so that no job can begin to use it between that look and the end. Each write is a
+    transaction of one: it carries a token, so that sending it again after a lost answer is not refused.
     """
     calendar = read(engine, tenant, name)
     require_match(if_match, calendar.revision)
@@ -105,7 +106,7 @@ def delete(engine: Engine, tenant: str, name: str, if_match: str | None) -> None
     key, marked = calendar_key(tenant, name), calendar.revision + 1
     mark: Item = {RETIRED: 1, "revision": marked, "armed": marked}
     try:
-        engine.db.catalog.write(Update(key, mark, when=Is("revision", calendar.revision)))
+        engine.db.transact(("catalog", Update(key, mark, when=Is("revision", calendar.revision))))
         try:
             _check_unused(engine, tenant, name)
         except Conflict:
@@ -113,7 +114,7 @@ def delete(engine: Engine, tenant: str, name: str, if_match: str | None) -> None
                 Update(key, {"revision": marked + 1}, remove=(RETIRED,), when=Is("revision", marked))
             )
             raise
-        engine.db.catalog.write(Delete(key, Is("revision", marked)))
+        engine.db.transact(("catalog", Delete(key, Is("revision", marked))))
     except ConditionFailed:
         raise Conflict("Others are changing this calendar; try again.") from None
 

@@ -170,20 +170,42 @@ REASONS: list[tuple[list[dict[str, Any]], type[Exception], str]] = [
     ([NONE, CONDITION], ConditionFailed, "one condition"),
     ([CONDITION, {"Code": "TransactionConflict"}], ConditionFailed, "a refused condition is certain"),
     ([{"Code": "ThrottlingError"}, CONDITION], ConditionFailed, "in whatever order"),
-    ([NONE, {"Code": "ThrottlingError"}], Unavailable, "throttled"),
-    ([{"Code": "ProvisionedThroughputExceeded"}, NONE], Unavailable, "throttled"),
-    ([{"Code": "TransactionConflict"}, {"Code": "ThrottlingError"}], Unavailable, "neither stays"),
     ([{"Code": "ValidationError", "Message": "no such path"}, NONE], Refused, "a fault of ours"),
     ([NONE, {"Code": "ItemCollectionSizeLimitExceeded"}], Refused, "it will not fit later either"),
 ]
 
 
 @pytest.mark.parametrize(("reasons", "expected", "_reason"), REASONS)
-def test_a_cancelled_transaction_says_whether_it_may_pass(
+def test_a_transaction_that_was_cancelled_for_good_says_why(
     reasons: list[dict[str, Any]], expected: type[Exception], _reason: str
 ) -> None:
     with pytest.raises(expected):
         two_writes(ScriptedPorts(cancelled(*reasons)))
+
+
+FOR_NOW = [
+    ([NONE, {"Code": "ThrottlingError"}], "throttled, and the SDK does not look into the reasons"),
+    ([{"Code": "ProvisionedThroughputExceeded"}, NONE], "throttled"),
+    ([{"Code": "TransactionConflict"}, {"Code": "ThrottlingError"}], "neither stays"),
+]
+
+
+@pytest.mark.parametrize(("reasons", "_reason"), FOR_NOW)
+def test_a_transaction_that_was_cancelled_for_now_is_sent_again(
+    reasons: list[dict[str, Any]], _reason: str
+) -> None:
+    ports = ScriptedPorts(cancelled(*reasons), cancelled(*reasons), Reply())
+    two_writes(ports)
+    assert len(ports.sent) == 3
+    assert ports.backed_off(2)
+
+
+@pytest.mark.parametrize(("reasons", "_reason"), FOR_NOW)
+def test_a_transaction_that_is_always_cancelled_is_unavailable(
+    reasons: list[dict[str, Any]], _reason: str
+) -> None:
+    with pytest.raises(Unavailable):
+        two_writes(ScriptedPorts(*[cancelled(*reasons)] * TRIES))
 
 
 EXISTING = [

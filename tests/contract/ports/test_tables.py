@@ -1,4 +1,4 @@
-"""What every Database promises: the twin, DynamoDB as moto knows it, and DynamoDB as the emulator knows it."""
+"""What every Database promises: the twin, DynamoDB as moto, as the tests of faults and as the emulator know it."""
 
 import itertools
 from collections.abc import Iterator
@@ -25,8 +25,10 @@ from chalicelib.ports.table import (
     any_of,
 )
 from infra.local.fixtures import Stack
+from tests.faults.wire import Wire
 from tests.support.aws import create_tables, emulated, moto
-from tests.support.memory import MemoryDatabase
+from tests.support.memory import FakeClock, MemoryDatabase
+from tests.support.moto_wire import MotoAws
 
 COUNT = itertools.count()
 
@@ -46,7 +48,7 @@ def emulator_dynamodb(stack: Stack) -> Any:
     return emulated("dynamodb", stack.aws)
 
 
-@pytest.fixture(params=["twin", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
+@pytest.fixture(params=["twin", "moto", "wire", pytest.param("emulator", marks=pytest.mark.e2e)])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -55,6 +57,10 @@ def kind(request: pytest.FixtureRequest) -> str:
 def db(kind: str, request: pytest.FixtureRequest) -> Database:
     if kind == "twin":
         return MemoryDatabase()
+    if kind == "wire":
+        aws = MotoAws(FakeClock(), {})
+        client = Wire(aws, FakeClock()).client("dynamodb")
+        return AwsDatabase(client, aws.names, one_by_one, never)  # type: ignore[arg-type]
     client = request.getfixturevalue("moto_client" if kind == "moto" else "emulator_dynamodb")
     names = create_tables(client, prefix=f"contract-{next(COUNT)}")
     return AwsDatabase(client, names, one_by_one, never)  # type: ignore[arg-type]

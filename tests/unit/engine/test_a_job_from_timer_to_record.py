@@ -7,9 +7,10 @@ from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.run import RunStatus
 from chalicelib.engine.arm import first_timer
 from chalicelib.engine.message import Delivery
+from chalicelib.engine.records import job_key
 from chalicelib.engine.timers import JobTimer, RunTimer, encode_timer
 from chalicelib.ports.table import Put
-from tests.support.world import NOON, World
+from tests.support.world import NOON, TENANT, World
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 
@@ -373,3 +374,20 @@ def test_a_run_whose_workers_keep_dying_is_given_up() -> None:
         RunStatus.FAILED,
         "worker_lost",
     )
+
+
+def test_a_run_whose_worker_died_is_given_up_at_once_if_its_job_is_gone() -> None:
+    world = World()
+    job = world.job({"kind": "once", "at": "2027-01-15T12:00:02Z"}, timeout_seconds=1)
+    world.tick()
+    world.clock.ms += 2000
+    (body,) = world.queue.take_visible()
+    world.outcome = die
+    with suppress(Killed):
+        world.worker.work([Delivery("1", body)], deadline=world.clock.monotonic() + 60)
+    del world.db.catalog.items[job_key(TENANT, job.id)]
+    world.clock.ms += 60_000
+    again = world.worker.work([Delivery("1", body)], deadline=world.clock.monotonic() + 60)
+    assert again == [], "there is nothing to wait for"
+    (run,) = world.runs()
+    assert (run.status, run.attempts[0].outcome, len(world.executed)) == (RunStatus.FAILED, "lost", 1)
