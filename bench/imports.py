@@ -24,7 +24,7 @@ ROUNDS = 9
 
 def figures() -> Iterable[tuple[str, float, str]]:
     with tempfile.TemporaryDirectory() as folder:
-        code = _unpacked(Path(folder))
+        code = unpacked(Path(folder))
         yield "import_ms", _measure(APP, code), "ms"
         yield "import_with_clients_ms", _measure(CLIENTS, code), "ms"
         for compiled in code.rglob("*.pyc"):
@@ -33,7 +33,8 @@ def figures() -> Iterable[tuple[str, float, str]]:
         yield "import_with_clients_without_bytecode_ms", _measure(CLIENTS, code), "ms"
 
 
-def _unpacked(folder: Path) -> Path:
+def unpacked(folder: Path) -> Path:
+    """The folder, with the packaged code in it."""
     package.package(stack.STAGE, local_architecture(), stack.PACKAGED)
     with zipfile.ZipFile(stack.PACKAGED / "deployment.zip") as bundle:
         bundle.extractall(folder)

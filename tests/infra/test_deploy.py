@@ -194,7 +194,7 @@ def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, 
     ]
     done = place.infra("destroy", "gone")
     assert "gone is gone." in done.stdout
-    assert sorted(re.findall(r"--table-name (\S+)", done.stdout)) == sorted(tables)
+    assert sorted(re.findall(r"delete-table --table-name (\S+)", done.stdout)) == sorted(tables)
     assert sorted(account.everything("gone")) == sorted(tables)
     names = [each["Name"] for each in account.client("ssm").describe_parameters()["Parameters"]]
     assert not [name for name in names if "/gone/" in name]
