@@ -10,7 +10,7 @@ from chalicelib.engine.arm import agenda_of, timer_at, timetable_of
 from chalicelib.engine.calendars import NO_CALENDARS, Calendars
 from chalicelib.engine.core import Lane, lane_of
 from chalicelib.engine.due_job import DueJob
-from chalicelib.engine.message import RunMessage
+from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.missed import SkippedRange, left_out, made_up
 from chalicelib.engine.timers import DispatchedTimer, JobTimer, RunTimer
 
@@ -58,7 +58,8 @@ def plan_timer(
         if timer.due_ms < floor_ms:
             return Plan(timer, restored=(timer.message,))
         lane: Lane = lane_of(job) if job else "fast"
-        return Plan(timer, (Ring(lane, timer.message, priority=job.priority if job else "normal"),))
+        exact, priority = STARTS_NOTHING not in timer.message.passed, job.priority if job else "normal"
+        return Plan(timer, (Ring(lane, timer.message, exact, priority),))
     if job is None or job.schedule_revision != timer.schedule_revision:
         return Plan(timer)
     wakes_ms = job.paused_until_ms if job.status == "paused" else now_ms

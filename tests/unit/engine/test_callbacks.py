@@ -427,6 +427,14 @@ def test_callbacks_count_among_failures_in_a_row(elsewhere: Elsewhere, outcome: 
     assert (stored.status, stored.pause_cause) == ("paused", "failures")
 
 
+def test_nobody_holds_a_worker_for_a_deadline_to_the_millisecond(elsewhere: Elsewhere) -> None:
+    elsewhere.begin(deadline=100)
+    slept = list(elsewhere.world.clock.slept)
+    elsewhere.world.advance(102)
+    assert elsewhere.world.runs()[0].status == "RETRYING"
+    assert elsewhere.world.clock.slept == slept
+
+
 def test_a_vanished_message_of_the_deadline_is_rung_again(elsewhere: Elsewhere) -> None:
     run = elsewhere.begin(deadline=100, retry={"max_attempts": 1})
     elsewhere.world.queue.sent.clear()
