@@ -7,6 +7,8 @@ from chalicelib.engine.core import Engine, EngineSettings, Lane
 
 if TYPE_CHECKING:
     from chalicelib.config import Settings
+    from chalicelib.domain.job import Job
+    from chalicelib.domain.run import Run
     from chalicelib.engine.work import Worker
     from chalicelib.http.pipeline import Services
 
@@ -59,6 +61,7 @@ class Wiring:
                 dispatchers=config.dispatchers,
             ),
             fan=fan,
+            target_of=_target_of,
         )
 
     @cached_property
@@ -89,6 +92,13 @@ class Wiring:
             "fast": Worker(self.engine, "fast", execute, pool),
             "long": Worker(self.engine, "long", execute, pool),
         }
+
+
+def _target_of(job: "Job", run: "Run") -> str | None:
+    """As the job types say it; they are loaded when some limit asks for it."""
+    from chalicelib.executors.attempt import target_of
+
+    return target_of(job, run)
 
 
 @lru_cache(maxsize=1)

@@ -160,8 +160,12 @@ class Run:
     redrive_of: str | None = None
     slot: int | None = None
     """The number of the slot that it holds, or held when it was active last."""
+    leases: tuple[tuple[str, int], ...] = ()
+    """The slots that it holds, or held when it ran last, at the gates of its target and tenant: gate and number."""
     waits: str | None = None
     """Its place in the queue of a gate, where it waits to be called."""
+    trial: bool = False
+    """Whether this attempt tries if its target is well again."""
     cancel_ms: int | None = None
     """When it was asked to stop."""
     looked_ms: int | None = None
@@ -188,6 +192,11 @@ class Run:
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes up room, a slot or a place, that is to be left when it is over."""
+        return self.slot is not None or bool(self.leases) or self.waits is not None
 
     @property
     def drift_ms(self) -> int | None:

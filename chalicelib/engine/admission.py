@@ -1,7 +1,7 @@
 """Carrying out what `slots.py` decides: entering a slot with the start, waiting for one, leaving it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
@@ -9,49 +9,137 @@ from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
 from chalicelib.engine.cancel import ask_to_stop
 from chalicelib.engine.core import Engine, lane_of
+from chalicelib.engine.gate_records import place_key
+from chalicelib.engine.gatekeeper import CALL_MS, Gatekeeper, Passage
+from chalicelib.engine.gates import Gate
+from chalicelib.engine.limits import KnownLimits
 from chalicelib.engine.message import RunMessage, decode
+from chalicelib.engine.pacing import Pacer
 from chalicelib.engine.plan import Ring
 from chalicelib.engine.records import decode_run, encode_run, run_key
 from chalicelib.engine.ring import ring_all
+from chalicelib.engine.slot_records import (
+    decode_place,
+    decode_slot,
+    free_for,
+    place_item,
+    slot_item,
+    slot_key,
+    slots_partition,
+)
 from chalicelib.engine.slots import Candidate, Place, Refuse, Slot, Take, Wait, admit
 from chalicelib.engine.timers import encode_timer
 from chalicelib.ports.table import (
     Absent,
-    Below,
-    Condition,
     ConditionFailed,
     Delete,
     Is,
-    Item,
-    Key,
     Put,
     TableName,
     Write,
-    any_of,
 )
 
 LOOK_AGAIN_MS = 60_000
 """Who waits is rung when a slot is left; should that ring be lost, it looks again by itself."""
-PATIENCE_MS = 180_000
-"""A run that waits, or lies between attempts, keeps its place or slot so much longer than it should need."""
-_KEEP_SECONDS = 86_400
 
 
 class Admission:
-    """The door of every job whose concurrency policy is not `allow`."""
+    """The door of every run that has to find room: at its job, by its concurrency rule, and at the gates beside it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: KnownLimits | None = None) -> None:
         self._engine = engine
+        self._limits = limits or KnownLimits(engine)
+        self._gates = Gatekeeper(engine, self._limits)
+        self._pacer = Pacer(engine, self._limits)
+
+    def is_needed(self, job: Job, message: RunMessage, existing: Run | None, run: Run) -> bool:
+        """Whether the run has to pass the door; most need not."""
+        if job.concurrency.policy != "allow" or (existing is not None and existing.waits is not None):
+            return True
+        return any(gate.has_queue or gate.name not in message.passed for gate in self._limits.gates(job, run))
 
     def enter(self, job: Job, message: RunMessage, existing: Run | None, started: Run) -> Run | None:
-        """The run in its slot, started; None if it waits or is skipped. ConditionFailed if others were faster."""
+        """The run in its slots, started; None if it waits or is skipped. ConditionFailed if it should look again."""
+        take = Take(None)
+        if job.concurrency.policy != "allow":
+            decision = self._admitted(job, message, existing, started)
+            if decision is None:
+                return None
+            take = decision
+        gates = self._limits.gates(job, started)
+        passages, closed = self._gates.ask([gate for gate in gates if gate.has_queue], job, message)
+        if closed is not None:
+            if self._gates.queue_up(closed, job, message, existing, passages):
+                raise ConditionFailed
+            return None
+        entry = _Entry(job, message, existing, replace(started, slot=take.slot), take, passages)
+        rates = [gate for gate in gates if gate.rate and gate.name not in message.passed]
+        return self._take_in_turn(entry, rates) if rates else self._take(entry)
+
+    def _take_in_turn(self, entry: "_Entry", rates: list[Gate]) -> Run | None:
+        """Hold the slots until the moment that the rates allow, and start then; None if it is put off until then.
+
+        Who has no slot yet asks for no moment, so that moments are given in the order of the queues.
+        """
+        self._hold(entry, self._engine.clock.now_ms() + CALL_MS)
+        message, wait_ms = self._pacer.turn(rates, entry.message)
+        if wait_ms > self._engine.settings.hold_limit_ms:
+            self._hold(entry, message.at_ms + CALL_MS)
+            self._pacer.put_off([(entry.job, message)], are_known=entry.existing is not None)
+            return None
+        self._engine.clock.sleep(wait_ms / 1000)
+        return self._take(replace(entry, run=record.postponed(entry.run, wait_ms)))
+
+    def _hold(self, entry: "_Entry", until_ms: int) -> None:
+        writes, run = self._gates.hold(entry.passages, entry.run, 0, until_ms), entry.run
+        if run.slot is not None:
+            free = free_for(run.id, self._engine.clock.now_ms())
+            writes.append(("runs", Put(slot_item(entry.job, run, until_ms), free)))
+        if writes:
+            self._engine.db.transact(*writes)
+
+    def keep(self, job: Job, run: Run, until_ms: int) -> None:
+        """Hold the run's slots longer, as best it can; nothing happens to those that are not its own any more."""
+        try:
+            if run.slot is not None:
+                self._try(Put(slot_item(job, run, until_ms), Is("run", run.id)))
+            self._gates.keep(run, until_ms)
+        except Unavailable as error:
+            self._engine.telemetry.warning("A slot is not held longer.", run_id=run.id, error=error.message)
+
+    def rest(self, job: Job, run: Run, until_ms: int) -> None:
+        """Between two attempts: the job's own slot is kept, those at the gates are left to others."""
+        self.keep(job, replace(run, leases=()), until_ms)
+        self._leave_gates([run])
+
+    def leave(self, job: Job | None, run: Run) -> None:
+        """As `leave_all`, for one."""
+        self.leave_all([(job, run)])
+
+    def leave_all(self, runs: Sequence[tuple[Job | None, Run]]) -> None:
+        """Free what the runs take up, and ring who waits longest. Best effort: leases and timers do it too, later."""
+        for job, run in runs:
+            if job is not None and (run.slot is not None or job.concurrency.policy != "allow"):
+                self._leave_job(job, run)
+        self._leave_gates([run for _, run in runs])
+
+    def _leave_gates(self, runs: Sequence[Run]) -> None:
+        if not any(run.leases or run.waits is not None for run in runs):
+            return
+        try:
+            self._gates.leave(runs)
+        except Unavailable as error:
+            self._engine.telemetry.warning("Slots are left to their leases.", error=error.message)
+
+    def _admitted(self, job: Job, message: RunMessage, existing: Run | None, started: Run) -> Take | None:
+        """The slot of the job's own that the run may take; None if it waits for one, or is skipped."""
         slots, places = self._read(job)
         now_ms = self._engine.clock.now_ms()
         wanted = Candidate(started.id, started.nominal_ms, started.starts > 1)
         decision = admit(job.concurrency, slots, places, wanted, now_ms=now_ms)
         match decision:
-            case Take(slot, place):
-                return self._take(job, existing, replace(started, slot=slot), place, now_ms)
+            case Take():
+                return decision
             case Refuse(reason):
                 expires_at = self._engine.settings.expires_at(now_ms)
                 self._engine.db.runs.write(
@@ -61,42 +149,42 @@ class Admission:
                 self._wait(job, message, existing, place, displaced)
                 if victim:
                     self._cancel(job, victim)
+        if existing is not None:
+            self._leave_gates([existing])
         return None
 
-    def keep(self, job: Job, run: Run, until_ms: int) -> None:
-        """Hold the run's slot longer, as best it can; nothing happens if it is not its own any more."""
-        if run.slot is None:
-            return
-        try:
-            self._try(Put(_slot_item(job, run, until_ms), Is("run", run.id)))
-        except Unavailable as error:
-            self._engine.telemetry.warning("A slot is not held longer.", run_id=run.id, error=error.message)
-
-    def leave(self, job: Job, run: Run) -> None:
-        """Free the run's slot or place, and ring who waits longest. Best effort: leases and timers do it too, later."""
-        if run.slot is None and job.concurrency.policy == "allow":
-            return
+    def _leave_job(self, job: Job, run: Run) -> None:
         try:
             slots, places = self._read(job)
             held = [("slot", slot.number) for slot in slots if slot.run_id == run.id]
             held += [("wait", place.number) for place in places if place.run_id == run.id]
             for kind, number in held:
-                self._try(Delete(_key(job, kind, number), Is("run", run.id)))
+                self._try(Delete(slot_key(job, kind, number), Is("run", run.id)))
             self._ring_next(job, [place for place in places if place.run_id != run.id])
         except Unavailable as error:
             self._engine.telemetry.warning("A slot is left to its lease.", run_id=run.id, error=error.message)
 
-    def _take(self, job: Job, existing: Run | None, run: Run, place: int | None, now_ms: int) -> Run:
+    def _take(self, entry: "_Entry") -> Run:
+        """Start the run in its slots, in one transaction."""
+        now_ms, existing = self._engine.clock.now_ms(), entry.existing
+        leases = [(each.gate.name, each.how.slot) for each in entry.passages if each.how.slot is not None]
+        is_trial = any(each.how.is_trial for each in entry.passages)
+        run = replace(entry.run, leases=tuple(leases), trial=is_trial)
         if existing:
             start: Write = record.takeover(run, existing)
         else:
             start = record.first_start(run, self._engine.settings.expires_at(now_ms))
-        writes: list[tuple[TableName, Write]] = [
-            ("runs", start),
-            ("runs", Put(_slot_item(job, run, run.lease_ms), _free_for(run.id, now_ms))),
-        ]
-        if place is not None:
-            writes.append(("runs", Delete(_key(job, "wait", place), Is("run", run.id))))
+        writes: list[tuple[TableName, Write]] = [("runs", start)]
+        if run.slot is not None:
+            free = free_for(run.id, now_ms)
+            writes.append(("runs", Put(slot_item(entry.job, run, run.lease_ms), free)))
+        if entry.take.place is not None:
+            key = slot_key(entry.job, "wait", entry.take.place)
+            writes.append(("runs", Delete(key, Is("run", run.id))))
+        if existing and existing.waits is not None:
+            writes.append(("runs", Delete(place_key(run.tenant, existing.waits))))
+        writes += self._gates.hold(entry.passages, run, run.fence, run.lease_ms)
+        writes += self._gates.trials(entry.passages, run)
         self._engine.db.transact(*writes)
         return run
 
@@ -109,8 +197,8 @@ class Admission:
         timer = record.timer_to_look_again(self._engine, message, now_ms + LOOK_AGAIN_MS)
         writes: list[tuple[TableName, Write]] = [("timers", Put(encode_timer(timer)))]
         if place is not None:
-            free = _free_for(message.run_id, now_ms, displaced)
-            writes.append(("runs", Put(_place_item(job, message, place, now_ms), free)))
+            free = free_for(message.run_id, now_ms, displaced)
+            writes.append(("runs", Put(place_item(job, message, place, now_ms), free)))
         if existing is None:
             waiting = replace(record.new_run(message), looked_ms=now_ms)
             writes.append(("runs", Put(encode_run(waiting, expires_at=expires_at), Absent())))
@@ -152,9 +240,9 @@ class Admission:
             ring_all(self._engine.lanes, [ring], now_ms=now_ms, lead_ms=lead_ms)
 
     def _read(self, job: Job) -> tuple[list[Slot], list[Place]]:
-        items = self._engine.db.runs.query(_partition(job)).items
-        slots = [_slot(item) for item in items if str(item["sk"]).startswith("slot#")]
-        return slots, [_place(item) for item in items if str(item["sk"]).startswith("wait#")]
+        items = self._engine.db.runs.query(slots_partition(job)).items
+        slots = [decode_slot(item) for item in items if str(item["sk"]).startswith("slot#")]
+        return slots, [decode_place(item) for item in items if str(item["sk"]).startswith("wait#")]
 
     def _try(self, write: Put | Delete) -> None:
         try:
@@ -163,52 +251,13 @@ class Admission:
             return
 
 
-def _free_for(run_id: str, now_ms: int, displaced: Place | None = None) -> Condition:
-    own: Sequence[Condition] = [Absent(), Below("until_ms", now_ms), Is("run", run_id)]
-    return any_of(*own, Is("run", displaced.run_id)) if displaced else any_of(*own)
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A run that has found room: where, and as it will be when it is started."""
 
-
-def _partition(job: Job) -> str:
-    return f"{job.tenant}#{job.id}#slots"
-
-
-def _key(job: Job, kind: str, number: int) -> Key:
-    return _partition(job), f"{kind}#{number:03d}"
-
-
-def _slot_item(job: Job, run: Run, until_ms: int) -> Item:
-    pk, sk = _key(job, "slot", run.slot or 0)
-    expires_at = until_ms // 1000 + _KEEP_SECONDS
-    return {"pk": pk, "sk": sk, "run": run.id, "until_ms": until_ms, "expires_at": expires_at}
-
-
-def _place_item(job: Job, message: RunMessage, number: int, now_ms: int) -> Item:
-    pk, sk = _key(job, "wait", number)
-    until_ms = now_ms + PATIENCE_MS
-    return {
-        "pk": pk,
-        "sk": sk,
-        "run": message.run_id,
-        "nominal_ms": message.nominal_ms,
-        "until_ms": until_ms,
-        "message": message.encode(),
-        "expires_at": until_ms // 1000 + _KEEP_SECONDS,
-    }
-
-
-def _slot(item: Item) -> Slot:
-    return Slot(_number(item), str(item["run"]), int(item["until_ms"]))
-
-
-def _place(item: Item) -> Place:
-    return Place(
-        _number(item),
-        str(item["run"]),
-        int(item["nominal_ms"]),
-        int(item["until_ms"]),
-        str(item["message"]),
-    )
-
-
-def _number(item: Item) -> int:
-    return int(str(item["sk"]).rpartition("#")[2])
+    job: Job
+    message: RunMessage
+    existing: Run | None
+    run: Run
+    take: Take
+    passages: Sequence[Passage]

@@ -79,7 +79,7 @@ def verdict(
     """What became of a message that was due a while ago; None if nothing is left to do for it.
 
     The worker's own decision tells: what it would still do if the message arrived now has not been done. Who was put
-    off beyond the horizon, or since the message came, has a timer.
+    off beyond the horizon, or since the message came, has a timer; who waits at a gate is called from there.
     """
     decision = decide_start(job, existing, message, owner="", now_ms=now_ms)
     if isinstance(decision, Drop):
@@ -90,6 +90,8 @@ def verdict(
         return Lost("vanished")
     if existing.status is RunStatus.RUNNING:
         return Lost("stalled")
+    if existing.waits is not None:
+        return None
     if existing.retry_ms is not None and existing.retry_ms >= now_ms:
         return Leased(existing.retry_ms) if existing.retry_ms < now_ms + horizon_ms else None
     is_waiting = existing.looked_ms is not None and existing.looked_ms >= message.at_ms

@@ -75,7 +75,7 @@ def follow_up(engine: Engine, job: Job | None, run: Run) -> None:
     """What else the end of a run brings about: it may be done twice, so that it is done if somebody dies before."""
     if not run.is_final:
         return
-    if job is not None and run.slot is not None:
+    if run.has_room:
         Admission(engine).leave(job, run)
     if run.backfill is not None:
         from chalicelib.engine.backfills import go_on

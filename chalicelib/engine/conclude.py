@@ -9,11 +9,13 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
-from chalicelib.engine.admission import PATIENCE_MS, Admission
+from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
+from chalicelib.engine.limits import KnownLimits
 from chalicelib.engine.records import decode_attempts, encode_attempts, run_key
 from chalicelib.engine.settle import settle, stopped
+from chalicelib.engine.slot_records import PATIENCE_MS
 from chalicelib.engine.streak import is_counted, write_end
 from chalicelib.engine.timers import RunTimer
 from chalicelib.ports.table import ConditionFailed, Item
@@ -38,9 +40,9 @@ class Ended:
 class Concluder:
     """Writes results, again and again while the tables are away and there is time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: KnownLimits | None = None) -> None:
         self._engine = engine
-        self._admission = Admission(engine)
+        self._admission = Admission(engine, limits)
 
     def settled(self, job: Job, run: Run, outcome: Outcome, *, cancelled: bool = False) -> Ended:
         """How the run goes on after its current attempt. What succeeded has succeeded, also when asked to stop."""
@@ -67,11 +69,13 @@ class Concluder:
 
     def record(self, ended: Sequence[Ended], *, deadline: float) -> None:
         """Record ends. Unavailable if the tables stay away until `deadline` (monotonic seconds)."""
+        left: list[Ended] = []
         for each, recorded in zip(ended, self._written(ended, deadline), strict=True):
             if not (recorded or self._is_recorded(each.after, deadline)):
                 self._tell_late(each)
-            elif each.before.slot is not None:
-                self._admission.leave(each.job, each.before)
+            elif each.before.has_room:
+                left.append(each)
+        self._admission.leave_all([(each.job, each.before) for each in left])
 
     def retry(self, ended: Ended, *, deadline: float) -> None:
         """Record that another attempt follows, and ring it if it is near; as `record`."""
@@ -105,7 +109,7 @@ class Concluder:
 
     def _keep_and_ring(self, ended: Ended, timer: RunTimer) -> None:
         try:
-            self._admission.keep(ended.job, ended.before, timer.due_ms + PATIENCE_MS)
+            self._admission.rest(ended.job, ended.before, timer.due_ms + PATIENCE_MS)
         except Unavailable as error:
             self._engine.telemetry.warning("A slot may be lost.", run_id=ended.after.id, error=error.message)
         self._ring_if_near(timer)

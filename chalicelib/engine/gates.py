@@ -38,6 +38,10 @@ class Gate:
         return self.partition, "rate"
 
     @property
+    def breaker_key(self) -> Key:
+        return self.partition, "breaker"
+
+    @property
     def has_queue(self) -> bool:
         """Whether runs may have to wait here until they are called."""
         return self.concurrency is not None or self.breaker is not None
@@ -67,3 +71,11 @@ def gates_of(job: Job, target: str | None, limits: Limits) -> tuple[Gate, ...]:
     if everyone.concurrency or everyone.rate:
         found.append(Gate(job.tenant, TENANT_GATE, everyone.concurrency, everyone.rate))
     return tuple(found)
+
+
+def gate_named(tenant: str, name: str, limits: Limits) -> Gate:
+    """A tenant's or target's gate as it is now; without limits if nothing limits it any more."""
+    if name == TENANT_GATE:
+        return Gate(tenant, name, limits.tenant.concurrency, limits.tenant.rate)
+    its = limits.targets.get(name.removeprefix(TARGET))
+    return Gate(tenant, name, its.concurrency, its.rate, its.breaker) if its else Gate(tenant, name)

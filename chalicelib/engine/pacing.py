@@ -20,6 +20,8 @@ from chalicelib.engine.ticket import Ticket
 from chalicelib.engine.timers import RunTimer, encode_timer
 from chalicelib.ports.table import Key
 
+MAY_LEAD_ELSEWHERE = ("manual", "redrive", "workflow")
+"""Triggers whose runs may have a config, and so a target, of their own: it is known when the record has been read."""
 Later = Mapping[int, list[Ticket]]
 """Tickets by the moment (epoch ms) at which they go on."""
 
@@ -63,13 +65,33 @@ class Pacer:
         self.put_off(far)
         return ready, later
 
-    def put_off(self, runs: Sequence[tuple[Job, RunMessage]]) -> None:
-        """Have them rung at their moments, and say so on their records. Unavailable if that cannot be written down."""
+    def turn(self, gates: Iterable[Gate], message: RunMessage) -> tuple[RunMessage, int]:
+        """The message of one run with its moment, and how many milliseconds off that is. As far as it can know now.
+
+        What is too far off to be held has yet to pass the gates that are left when its moment comes.
+        """
+        now_ms = self._engine.clock.now_ms()
+        at_ms = max(now_ms, message.at_ms)
+        for gate in sorted(gates, key=lambda gate: KINDS.index(gate.kind)):
+            message = passed(message, gate, self._rates.reserve(gate, 1, at_ms)[0])
+            at_ms = max(at_ms, message.at_ms)
+            if at_ms > now_ms + self._engine.settings.hold_limit_ms:
+                break
+        return message, at_ms - now_ms
+
+    def put_off(self, runs: Sequence[tuple[Job, RunMessage]], *, are_known: bool = False) -> None:
+        """Have them rung at their moments, and say so on their records, which may have to be made.
+
+        Unavailable if that cannot be written down.
+        """
         if not runs:
             return
         now_ms, settings = self._engine.clock.now_ms(), self._engine.settings
         self._engine.db.runs.write_each(
-            [record.put_off(message, settings.expires_at(message.at_ms)) for _, message in runs]
+            [
+                record.put_off(message, settings.expires_at(message.at_ms), is_known=are_known)
+                for _, message in runs
+            ]
         )
         near = [(job, each) for job, each in runs if each.at_ms < now_ms + settings.horizon_ms]
         self._engine.db.timers.put_all(
@@ -83,6 +105,8 @@ class Pacer:
     def _gates(self, ticket: Ticket, job: Job | None, at_ms: int) -> dict[str, Gate]:
         """By their kinds, the gates whose rates the run has yet to pass, and can be asked for a moment right now."""
         message = ticket.message
+        if message.trigger in MAY_LEAD_ELSEWHERE:
+            return {}
         if job is None or job.concurrency.policy != "allow" or refusal(job, message, now_ms=at_ms):
             return {}
         if STARTS_NOTHING in message.passed:

@@ -11,6 +11,7 @@ from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.records import (
     dead_mark,
     encode_attempts,
+    encode_leases,
     encode_progress,
     encode_run,
     measured,
@@ -85,11 +86,27 @@ def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int,
         progress=None,
         callback_by_ms=now_ms + job.callback.deadline_seconds * 1000 if job.callback else None,
         heartbeat_ms=_milliseconds(job.callback.heartbeat_seconds) if job.callback else None,
+        leases=(),
+        waits=None,
+        trial=False,
     )
 
 
 def _milliseconds(seconds: int | None) -> int | None:
     return None if seconds is None else seconds * 1000
+
+
+def postponed(run: Run, by_ms: int) -> Run:
+    """A run that was to start, so much later."""
+    is_first = run.first_started_ms == run.started_ms
+    started_ms = (run.started_ms or 0) + by_ms
+    return replace(
+        run,
+        started_ms=started_ms,
+        first_started_ms=started_ms if is_first else run.first_started_ms,
+        lease_ms=run.lease_ms + by_ms,
+        callback_by_ms=None if run.callback_by_ms is None else run.callback_by_ms + by_ms,
+    )
 
 
 def unchanged(existing: Run) -> Condition:
@@ -122,6 +139,13 @@ def takeover(run: Run, existing: Run) -> Update:
             changes[name] = value
         elif name != "slot":
             gone.append(name)
+    for name, value in (("leases", encode_leases(run.leases)), ("trial", int(run.trial))):
+        if value:
+            changes[name] = value
+        elif getattr(existing, name):
+            gone.append(name)
+    if existing.waits is not None:
+        gone.append("waits")
     return Update(run_key(run.tenant, run.id), changes, remove=tuple(gone), when=unchanged(existing))
 
 
@@ -168,12 +192,19 @@ def timer_to_look_again(engine: Engine, message: RunMessage, at_ms: int) -> RunT
     return RunTimer(bucket_of(message.job_id, engine.settings.shards), replace(message, due_ms=at_ms))
 
 
-def put_off(message: RunMessage, expires_at: int) -> Put | Update:
+def waiting(message: RunMessage, existing: Run | None, place: str, expires_at: int) -> Put | Update:
+    """Say on the record at which place of a gate's queue the run waits."""
+    if existing is None:
+        return Put(encode_run(replace(new_run(message), waits=place), expires_at=expires_at), Absent())
+    return Update(run_key(existing.tenant, existing.id), {"waits": place}, when=unchanged(existing))
+
+
+def put_off(message: RunMessage, expires_at: int, *, is_known: bool) -> Put | Update:
     """Say on the record when a run starts that a rate has put off; a scheduled occurrence gets its record by that.
 
     For `write_each`. Refused where the run has gone on, which is no harm.
     """
-    if message.attempt == 1 and message.trigger == "schedule":
+    if not is_known and message.attempt == 1 and message.trigger == "schedule":
         waiting = replace(new_run(message), retry_ms=message.at_ms)
         return Put(encode_run(waiting, expires_at=expires_at), Absent())
     waits = any_of(Is("status", RunStatus.PENDING.value), Is("status", RunStatus.RETRYING.value))

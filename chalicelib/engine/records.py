@@ -118,6 +118,10 @@ def encode_run(run: Run, *, expires_at: int) -> Item:
     }
     item.update({name: getattr(run, name) for name in _NUMBERS})
     item.update({name: value for name in _OPTIONAL if (value := getattr(run, name)) is not None})
+    if run.leases:
+        item["leases"] = encode_leases(run.leases)
+    if run.trial:
+        item["trial"] = 1
     if run.overrides:
         item["overrides"] = json.dumps(run.overrides, separators=(",", ":"), ensure_ascii=False)
     if run.attempts:
@@ -161,9 +165,21 @@ def decode_run(item: Item) -> Run:
         dead="dead_pk" in item,
         mb_ms=int(item.get("mb_ms", 0)),
         shares=int(item.get("shares", 0)),
+        leases=decode_leases(str(item.get("leases", ""))),
+        trial="trial" in item,
         progress=decode_progress(str(item["progress"])) if "progress" in item else None,
         **values,
     )
+
+
+def encode_leases(leases: tuple[tuple[str, int], ...]) -> str:
+    """The slots that a run holds, gate by gate."""
+    return " ".join(f"{gate}={number}" for gate, number in leases)
+
+
+def decode_leases(text: str) -> tuple[tuple[str, int], ...]:
+    pairs = (each.rpartition("=") for each in text.split())
+    return tuple((gate, int(number)) for gate, _, number in pairs)
 
 
 def encode_attempts(attempts: tuple[Attempt, ...]) -> str:

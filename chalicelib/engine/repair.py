@@ -22,7 +22,7 @@ from chalicelib.engine.roster import (
     judge,
 )
 from chalicelib.engine.skips import skips_between
-from chalicelib.engine.timers import BackfillTimer, JobTimer, Timer, decode_timer, encode_timer, partition
+from chalicelib.engine.timers import JobTimer, TendedTimer, Timer, decode_timer, encode_timer, partition
 from chalicelib.ports.table import Is, Item, Key, Update
 
 PAGE = 5_000
@@ -96,7 +96,7 @@ def _place(item: Item) -> str:
 def _note(wheel: _Wheel, timer: Timer, late_ms: int) -> None:
     if isinstance(timer, JobTimer):
         wheel.armed.add(Nominee(timer.tenant, timer.job_id, timer.schedule_revision))
-    if timer.due_ms < late_ms and not isinstance(timer, BackfillTimer) and len(wheel.overdue) < TOGETHER:
+    if timer.due_ms < late_ms and not isinstance(timer, TendedTimer) and len(wheel.overdue) < TOGETHER:
         owner = timer if isinstance(timer, JobTimer) else timer.message
         wheel.overdue.add(job_key(owner.tenant, owner.job_id))
 

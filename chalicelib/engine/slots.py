@@ -50,9 +50,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Start in this slot, and leave the place in the queue."""
+    """Start in this slot (None: the job has none), and leave the place in the queue."""
 
-    slot: int
+    slot: int | None
     place: int | None = None
 
 

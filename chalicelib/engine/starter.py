@@ -9,6 +9,7 @@ from chalicelib.domain.run import Run
 from chalicelib.engine import record
 from chalicelib.engine.admission import Admission
 from chalicelib.engine.core import Engine
+from chalicelib.engine.limits import KnownLimits
 from chalicelib.engine.records import decode_run, run_key
 from chalicelib.engine.settle import lost, overdue, stopped
 from chalicelib.engine.start import (
@@ -30,16 +31,16 @@ from chalicelib.engine.streak import write_end
 from chalicelib.engine.ticket import Ticket
 from chalicelib.ports.table import ConditionFailed, Key
 
-TRIES = 4
+TRIES = 8
 """Conditional writes that may lose a race before the message is left to the queue's own redelivery."""
 
 
 class Starter:
     """Carries out the decisions of `start.py`."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._admission = Admission(engine)
+    def __init__(self, engine: Engine, limits: KnownLimits) -> None:
+        self._engine, self._limits = engine, limits
+        self._admission = Admission(engine, limits)
 
     def start_fresh(
         self, tickets: Sequence[Ticket], jobs: Mapping[Key, Job]
@@ -65,14 +66,19 @@ class Starter:
             now_ms = self._engine.clock.now_ms()
             decision = decide_start(job, existing, message, owner=ticket.owner, now_ms=now_ms)
             try:
-                return self._carry_out(decision, ticket, job)
+                run = self._carry_out(decision, ticket, job)
             except ConditionFailed:
                 continue
+            if message.called and existing is not None and isinstance(decision, Drop) and existing.is_final:
+                self._admission.leave(None, existing)
+            return run
         raise Unavailable("The run's record changes faster than it can be read.")
 
     def _is_simple(self, ticket: Ticket, job: Job) -> bool:
         message, now_ms = ticket.message, self._engine.clock.now_ms()
-        if message.attempt > 1 or message.trigger != "schedule" or job.concurrency.policy != "allow":
+        if message.attempt > 1 or message.trigger != "schedule" or message.called:
+            return False
+        if self._admission.is_needed(job, message, None, record.new_run(message)):
             return False
         is_late = is_too_late(job, message, message.due_ms, now_ms=now_ms)
         return not is_late and refusal(job, message, now_ms=now_ms) is None
@@ -108,7 +114,7 @@ class Starter:
             case Start(existing):
                 assert job is not None
                 run = self._started(record.to_start(message, existing), job, ticket)
-                if job.concurrency.policy != "allow":
+                if self._admission.is_needed(job, message, existing, run):
                     return self._admission.enter(job, message, existing, run)
                 first = record.first_start(run, engine.settings.expires_at(now_ms))
                 engine.db.runs.write(record.takeover(run, existing) if existing else first)
@@ -118,7 +124,7 @@ class Starter:
                 engine.db.runs.write(
                     record.skipping(message, reason, existing, now_ms=now_ms, expires_at=expires_at)
                 )
-                if existing and job:
+                if existing:
                     self._admission.leave(job, existing)
             case Later(at_ms):
                 record.look_again(engine, message, at_ms)
@@ -135,10 +141,10 @@ class Starter:
             case GiveUp(existing):
                 dead = lost(existing, now_ms=now_ms)
                 write_end(engine, job, dead, record.ending(dead, existing))
-                self._leave(job, existing)
+                self._admission.leave(job, existing)
             case Cancel(existing):
                 engine.db.runs.write(record.ending(stopped(existing, now_ms=now_ms), existing))
-                self._leave(job, existing)
+                self._admission.leave(job, existing)
             case StillWaiting(run):
                 if job:
                     self._admission.keep(job, run, now_ms + record.KEEP_SLOT_MS)
@@ -149,8 +155,3 @@ class Starter:
 
                 if conclude(engine, job, existing, overdue(existing)) is None:
                     raise ConditionFailed
-
-    def _leave(self, job: Job | None, run: Run) -> None:
-        """The slot of a run whose workers died would be free a little later anyway."""
-        if job is not None and run.slot is not None:
-            self._admission.leave(job, run)

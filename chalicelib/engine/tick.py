@@ -8,7 +8,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.due import read_due, urgent_first
 from chalicelib.engine.floor import floor_for
-from chalicelib.engine.timers import BackfillTimer, Timer
+from chalicelib.engine.timers import GateTimer, TendedTimer, Timer
 from chalicelib.engine.watch import RESERVE_SECONDS, Group, Watch
 
 CHUNK = 1000
@@ -26,7 +26,7 @@ class _State:
     done: int = 0
     is_cut_short: bool = False
     failures: list[Unavailable] = field(default_factory=list)
-    backfills: list[BackfillTimer] = field(default_factory=list)
+    tended: list[TendedTimer] = field(default_factory=list)
     seen: set[Timer] = field(default_factory=set)
 
 
@@ -57,7 +57,7 @@ def _round(engine: Engine, shards: Sequence[int], state: _State) -> bool:
     state.failures += due.failures
     timers = [timer for timer in due.timers if timer not in state.seen]
     state.seen = set(due.timers) if due.is_more else set()
-    state.backfills += [timer for timer in timers if isinstance(timer, BackfillTimer)]
+    state.tended += [timer for timer in timers if isinstance(timer, TendedTimer)]
     chunks, patient = _chunks(urgent_first(timers, state.now_ms)), len(timers) <= CHUNK
     answers = engine.fan(
         lambda chunk: _dispatched(engine, chunk, state.deadline, patient=patient),
@@ -78,7 +78,7 @@ def _dispatched(
     if engine.clock.monotonic() >= deadline:
         return None
     try:
-        timers = [timer for timer in chunk if not isinstance(timer, BackfillTimer)]
+        timers = [timer for timer in chunk if not isinstance(timer, TendedTimer)]
         dispatch(engine, timers, patient=patient, floor_ms=floor_for(engine, timers))
     except Unavailable as error:
         return error
@@ -86,15 +86,19 @@ def _dispatched(
 
 
 def _look_after(engine: Engine, state: _State) -> None:
-    """Backfills come last: they never delay what is due."""
-    if not state.backfills:
+    """Backfills and gates come last: they never delay what is due."""
+    if not state.tended:
         return
     from chalicelib.engine.backfills import look_after
+    from chalicelib.engine.gatekeeper import tend
 
-    for timer in state.backfills:
+    for timer in state.tended:
         if engine.clock.monotonic() >= state.deadline:
             return
-        look_after(engine, timer)
+        if isinstance(timer, GateTimer):
+            tend(engine, timer)
+        else:
+            look_after(engine, timer)
 
 
 def _chunks(timers: list[Timer]) -> Iterator[list[Timer]]:

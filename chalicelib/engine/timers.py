@@ -10,6 +10,7 @@ from chalicelib.engine.message import RunMessage, decode
 from chalicelib.ports.table import Item, Key
 
 _DUE_DIGITS = 15
+_GATE = "gate:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,23 @@ class BackfillTimer:
     due_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class GateTimer:
+    """A gate with runs that wait: the dispatcher is to see at `due_ms` that they are called.
+
+    `writer` tells who wrote it: only as it was read may it be removed.
+    """
+
+    shard: int
+    tenant: str
+    gate: str
+    due_ms: int
+    writer: str = ""
+
+
 DispatchedTimer = JobTimer | RunTimer
-Timer = DispatchedTimer | BackfillTimer
+TendedTimer = BackfillTimer | GateTimer
+Timer = DispatchedTimer | TendedTimer
 
 
 def partition(shard: int) -> str:
@@ -73,6 +89,8 @@ def timer_key(timer: Timer) -> Key:
         tail = f"{timer.tenant}#{timer.job_id}#{timer.schedule_revision}"
     elif isinstance(timer, BackfillTimer):
         tail = f"{timer.tenant}#{timer.backfill_id}#0"
+    elif isinstance(timer, GateTimer):
+        tail = f"{timer.tenant}#{_GATE}{timer.gate}#0"
     else:
         tail = f"{timer.message.tenant}#{timer.message.run_id}#{timer.message.attempt}"
     return partition(timer.shard), f"{due_bound(timer.due_ms)}#{tail}"
@@ -84,6 +102,8 @@ def encode_timer(timer: Timer) -> Item:
         return {"pk": pk, "sk": sk, **_attributes(timer)}
     if isinstance(timer, BackfillTimer):
         return {"pk": pk, "sk": sk}
+    if isinstance(timer, GateTimer):
+        return {"pk": pk, "sk": sk, "writer": timer.writer}
     return {"pk": pk, "sk": sk, "message": timer.message.encode()}
 
 
@@ -101,6 +121,9 @@ def decode_timer(item: Item) -> Timer:
     due, tenant, identifier, revision = str(item["sk"]).split("#")
     if identifier.startswith("backfill_"):
         return BackfillTimer(shard, tenant, identifier, int(due))
+    if identifier.startswith(_GATE):
+        gate, writer = identifier.removeprefix(_GATE), str(item.get("writer", ""))
+        return GateTimer(shard, tenant, gate, int(due), writer)
     parked = "nominal_ms" in item
     return JobTimer(
         shard,

@@ -11,6 +11,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run
 from chalicelib.engine.admission import Admission
+from chalicelib.engine.breakers import Breakers
 from chalicelib.engine.conclude import Concluder, Ended
 from chalicelib.engine.core import Engine, Lane, lane_of
 from chalicelib.engine.heartbeat import Active, beat
@@ -41,9 +42,10 @@ class Worker:
 
     def __init__(self, engine: Engine, lane: Lane, execute: Execute, pool: Pool) -> None:
         self._engine, self._lane, self._execute, self._pool = engine, lane, execute, pool
-        self._starter, self._concluder = Starter(engine), Concluder(engine)
-        self._admission = Admission(engine)
         self._limits = KnownLimits(engine)
+        self._starter, self._concluder = Starter(engine, self._limits), Concluder(engine, self._limits)
+        self._admission = Admission(engine, self._limits)
+        self._breakers = Breakers(engine, self._limits)
         self._pacer = Pacer(engine, self._limits)
 
     def work(self, deliveries: Sequence[Delivery], *, deadline: float) -> list[str]:
@@ -122,6 +124,8 @@ class Worker:
         active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms)
         with batch.keeping(active):
             outcome = self._execute(job, run, deadline, active.stop)
+        if not active.cancelled:
+            self._breakers.note(job, run, outcome)
         settled = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
         ended = self._metered(settled, batch)
         if ended.after.is_final:

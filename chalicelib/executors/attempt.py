@@ -28,6 +28,12 @@ def _nowhere(_run: Run) -> str:
     raise Unavailable("Callbacks are not served here.")
 
 
+def target_of(job: Job, run: Run) -> str | None:
+    """The host that a run goes to, None if its type has no such thing. It never raises."""
+    kind = spec(job.type)
+    return kind.target(config_of(job, run)) if kind else None
+
+
 def attempts(
     clock: Clock, settings: ExecutorSettings, callback_url: Callable[[Run], str] = _nowhere
 ) -> Callable[[Job, Run, float, Contact], Outcome]:

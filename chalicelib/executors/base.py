@@ -1,6 +1,6 @@
 """What an executor says about itself, and what it is given for one attempt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +14,18 @@ from chalicelib.ports.contact import Contact
 ConfigModel = type[BaseModel]
 
 
+def nowhere(_config: Mapping[str, Any]) -> str | None:
+    """The target of what goes nowhere."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutorSpec:
     """A job type as the API shows it. `config` validates a job's config, `lane` is the queue for its runs.
 
     `calls_back`: its jobs may wait for a callback.
+    `target`: the host that a run with this config goes to, as limits name it (lower case, without port); None if it
+    goes nowhere, or cannot be told. It never raises.
     """
 
     type: str
@@ -28,6 +35,7 @@ class ExecutorSpec:
     calls_back: bool = False
     lane: str = "fast"
     example: dict[str, Any] = field(default_factory=dict)
+    target: Callable[[Mapping[str, Any]], str | None] = nowhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from chalicelib.engine.journal import GRACE_MS, encode_pages
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.pulse import pulse_key
 from chalicelib.engine.records import encode_job
-from chalicelib.engine.timers import JobTimer, RunTimer, Timer, encode_timer
+from chalicelib.engine.timers import GateTimer, JobTimer, RunTimer, Timer, encode_timer
 from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
 from tests.e2e.conftest import Api, in_seconds, ms
@@ -183,8 +183,9 @@ class Flows:
         self.api.post(f"/runs/{run}/cancel")
 
     def late_timers(self) -> None:
-        """Two timers of runs, as an interrupted trigger leaves them, and one of a job that is far too late."""
+        """Two timers of runs, as an interrupted trigger leaves them; of a job that is far too late; of a gate."""
         now = ms(in_seconds(0))
+        self._put_timer(GateTimer(0, TENANT, "tenant", now, "flows"))
         late = self._job("fast", "0 0 0 1 1 *", misfire={"policy": "skip", "grace_seconds": 1})
         new_year = datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC).isoformat()
         self._put_timer(JobTimer(_shard(late), TENANT, late["id"], 1, ms(new_year)))

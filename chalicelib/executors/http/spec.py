@@ -1,6 +1,7 @@
 """The `http` type: one request, and what counts as success."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv6Address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from chalicelib.executors.base import ExecutorSpec
+from chalicelib.executors.hosts import host_name
 from chalicelib.executors.json_values import bounded, encoded
 
 MAX_URL_BYTES = 8192
@@ -157,7 +159,16 @@ class Config(BaseModel):
         return encoded(self.body), "application/json"
 
 
+def target(config: Mapping[str, Any]) -> str | None:
+    """The URL's host."""
+    try:
+        return host_name(urlsplit(str(config.get("url", ""))).hostname or "")
+    except ValueError:
+        return None
+
+
 SPEC = ExecutorSpec(
+    target=target,
     type="http",
     config=Config,
     title="HTTP request",

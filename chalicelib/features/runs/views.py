@@ -64,7 +64,12 @@ class RunSummary(BaseModel):
     finished_at: str | None = Field(json_schema_extra=_MOMENT)
     attempt: int = Field(description="The number of the latest attempt; 0 before the first.")
     drift_ms: int | None = Field(description="How much later than `scheduled_at` the first attempt started.")
-    next_attempt_at: str | None = Field(json_schema_extra=_MOMENT, description="For a run that is RETRYING.")
+    next_attempt_at: str | None = Field(
+        json_schema_extra=_MOMENT, description="For a run that is RETRYING, or put off by a rate."
+    )
+    waiting_at: str | None = Field(
+        description="The gate where it waits to be called: `tenant`, or `target:` and a host."
+    )
     callback_by: str | None = Field(
         json_schema_extra=_MOMENT, description="By when it must call back, for a run that is WAITING."
     )
@@ -136,6 +141,7 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "drift_ms": run.drift_ms,
         "next_attempt_at": _moment(run.retry_ms),
         "callback_by": _moment(run.callback_by_ms if run.status is RunStatus.WAITING else None),
+        "waiting_at": run.waits.partition("#")[0] if run.waits else None,
         "skip_reason": run.skip_reason,
         "cancel_requested_at": _moment(run.cancel_ms),
         "progress": progress_view(run),

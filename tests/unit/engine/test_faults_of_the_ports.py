@@ -24,6 +24,7 @@ from chalicelib.features.jobs.changes import redefined
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
 from tests.support.faults import FaultyWorld, Mode
+from tests.support.limited import limit, with_targets
 from tests.support.world import NOON, TENANT
 
 SECOND = 1000
@@ -254,6 +255,56 @@ def one_overdue(world: FaultyWorld) -> None:
     world.clock.ms = NOON + 61 * SECOND
 
 
+def limited(world: FaultyWorld, **limits: Any) -> None:
+    """Under limits, and with targets."""
+    limit(world, **limits)
+    with_targets(world)
+
+
+def three_at_one_gate(world: FaultyWorld) -> None:
+    """The first attempt of each fails. The tenant's rate is nothing that they have to wait long for."""
+    limited(world, tenant={"concurrency": 1}, targets={"a": {"concurrency": 1, "rate": {"limit": 2}}})
+    job = world.job({"kind": "manual"}, name="retried", retry=RETRY, config={"target": "a"})
+    for _ in range(3):
+        trigger(world.engine, TENANT, job.id)
+
+
+def five_at_one_rate(world: FaultyWorld) -> None:
+    """One starts at once, one is held, one is rung for later, and two have timers. One of them is a trigger's."""
+    limited(world, tenant={"rate": {"limit": 1, "per_seconds": 4}})
+    for _ in range(4):
+        once(world, "paced", rate={"limit": 1, "per_seconds": 60})
+    bodies = ring(world)
+    trigger(world.engine, TENANT, world.job({"kind": "manual"}, name="triggered").id)
+    world.queue.sent += [(0, body) for body in bodies.values()]
+
+
+def one_waits_for_a_lost_call(world: FaultyWorld) -> None:
+    """It waits behind one whose worker has died."""
+    limited(world, tenant={"concurrency": 1})
+    once(world, "killed", timeout_seconds=1)
+    once(world, "waiting", 3)
+    bodies = ring(world)
+    work(world, bodies["killed"])
+    world.clock.ms = NOON + 3 * SECOND
+    work(world, bodies["waiting"])
+    world.queue.sent.append((NOON + 102 * SECOND, bodies["killed"]))
+    world.clock.ms = NOON + 60 * SECOND
+
+
+def two_wait_for_a_breaker(world: FaultyWorld) -> None:
+    """It was opened by the first attempt of the one, and its time is just over."""
+    rule = {"failures": 1, "within_seconds": 60, "open_seconds": 20}
+    limited(world, targets={"a": {"breaker": rule}})
+    once(world, "retried", retry=RETRY, config={"target": "a"})
+    once(world, "waiting", 3, config={"target": "a"})
+    bodies = ring(world)
+    work(world, bodies["retried"])
+    world.clock.ms = NOON + 3 * SECOND
+    work(world, bodies["waiting"])
+    world.clock.ms = NOON + 22 * SECOND + 1
+
+
 def create(world: FaultyWorld, second: int) -> Job:
     definition = {"name": "created", "type": "dummy", "schedule": at(second)}
     return jobs.create(world.engine, TENANT, JobDefinition.model_validate(definition))
@@ -388,6 +439,24 @@ FLOWS = {
         {"accepted": [(0, "CANCELLED"), (0, "TIMED_OUT")]},
         repeated=True,
     ),
+    "one slot of a gate for three": Flow(
+        three_at_one_gate, lambda world, _: world.deliver(), {"retried": [(0, OK), (0, OK), (0, OK)]}
+    ),
+    "rates": Flow(
+        five_at_one_rate,
+        lambda world, _: world.deliver(),
+        {"paced": [(2, OK)] * 4, "triggered": [(2, OK)]},
+    ),
+    "a look at a gate": Flow(
+        one_waits_for_a_lost_call,
+        lambda world, _: world.tick(),
+        {"killed": [(2, OK)], "waiting": [(3, OK)]},
+    ),
+    "a trial": Flow(
+        two_wait_for_a_breaker,
+        lambda world, _: world.deliver(),
+        {"retried": [(2, OK)], "waiting": [(3, OK)]},
+    ),
     "redrive": Flow(
         a_dead_run,
         lambda world, run_id: dead_letters.redrive(world.engine, TENANT, run_id),
@@ -459,6 +528,13 @@ def assert_all_is_done(world: FaultyWorld, flow: Flow, *, maybe_nothing: bool) -
     assert not left, "timers stay behind"
     goes_on = "each minute" in flow.ends and flow.end_seconds == END_SECONDS
     assert len(world.timers()) == goes_on, "and only a job that goes on has one"
+    held = [
+        (key, item)
+        for key, item in world.db.runs.items.items()
+        if key[0].endswith("#slots")
+        and ("called_ms" in item or int(item.get("until_ms", 0)) >= world.clock.ms)
+    ]
+    assert not held, "slots and places of gates and jobs are left"
     early = [run.id for run, moment in world.executed if moment < run.due_ms]
     assert not early
 
