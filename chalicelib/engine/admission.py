@@ -77,9 +77,10 @@ class Admission:
         return self._take_in_turn(entry, rates) if rates else self._take(entry)
 
     def _take_in_turn(self, entry: "_Entry", rates: list[Gate]) -> Run | None:
-        """Hold the slots until the moment that the rates allow, and start then; None if it is put off until then.
+        """Hold the gates' slots until the moment that the rates allow, and start then; None if it is put off till then.
 
-        Who has no slot yet asks for no moment, so that moments are given in the order of the queues.
+        Who has no slot yet asks for no moment, so that moments are given in the order of the queues. The job's own slot
+        is taken with the start: a run that waits for its turn is not active, and nobody is skipped for it.
         """
         self._hold(entry, self._engine.clock.now_ms() + CALL_MS)
         message, wait_ms = self._pacer.turn(rates, entry.message)
@@ -91,10 +92,7 @@ class Admission:
         return self._take(replace(entry, run=record.postponed(entry.run, wait_ms)))
 
     def _hold(self, entry: "_Entry", until_ms: int) -> None:
-        writes, run = self._gates.hold(entry.passages, entry.run, 0, until_ms), entry.run
-        if run.slot is not None:
-            free = free_for(run.id, self._engine.clock.now_ms())
-            writes.append(("runs", Put(slot_item(entry.job, run, until_ms), free)))
+        writes = self._gates.hold(entry.passages, entry.run, 0, until_ms)
         if writes:
             self._engine.db.transact(*writes)
 

@@ -21,7 +21,8 @@ def rings_in_turn(rings: Iterable[Ring]) -> list[Ring]:
 def fair_groups(rings: Sequence[Ring]) -> list[str]:
     """For each ring the group among which SQS is to be fair (its MessageGroupId); empty: it is a group by itself.
 
-    Only herds are named, since SQS charges for it: a tenant's, and of those the one of low priority apart.
+    Only herds are named, since SQS charges for it: a tenant's, and of those the one of low priority apart. What is
+    urgent never is: no message of its tenant's herd goes before it.
     """
     names = [_group(ring) for ring in rings]
     sizes = Counter(names)
@@ -29,4 +30,5 @@ def fair_groups(rings: Sequence[Ring]) -> list[str]:
 
 
 def _group(ring: Ring) -> str:
-    return f"{ring.message.tenant}~low" if ring.priority == "low" else ring.message.tenant
+    tenant = ring.message.tenant
+    return {"high": "", "normal": tenant, "low": f"{tenant}~low"}[ring.priority]

@@ -123,7 +123,7 @@ class History:
             state = f"{before and before['status']} -> {after['status']}"
             self.note(sk, f"{state} {after.get('skip_reason', '')} attempt {after['attempt']} by {process}")
         elif pk.endswith("#slots"):
-            self.note(pk.split("#")[1], f"{sk} is {'free' if after is None else after['run']}")
+            self.note(pk.split("#")[1], f"{sk} is {_said(after)}")
 
     def acted(self, effect: Effect) -> None:
         self.effects.append(effect)
@@ -132,3 +132,8 @@ class History:
     def ended(self, effect: Effect, how: str) -> None:
         effect.ended_ms, effect.how = self.kernel.now_ms, how
         self.note(effect.run, f"attempt {effect.attempt} has {how} in {effect.process}")
+
+
+def _said(item: Item | None) -> str:
+    """Who holds a slot or place, or what else a gate's item says."""
+    return "free" if item is None else str(item.get("run") or item.get("state") or item.get("next_us"))

@@ -6,6 +6,7 @@ from itertools import groupby, pairwise
 
 from tests.simulation.facts import SKEW_MS, Facts
 from tests.simulation.history import Effect
+from tests.simulation.limits import AT_ONCE, target_of
 from tests.simulation.violations import Violation, moment
 
 TOUCH_MS = 50
@@ -36,7 +37,7 @@ def _due_ms(facts: Facts, effect: Effect) -> int:
     set_ms = [
         int(each.after["retry_ms"])
         for each in changes
-        if each.after["status"] == "RETRYING"
+        if each.after["status"] == "RETRYING" != (each.before or {}).get("status")
         and each.after["attempt"] == effect.attempt - 1
         and each.at_ms <= effect.started_ms
     ]
@@ -75,6 +76,19 @@ def limits_are_kept(facts: Facts) -> Iterator[Violation]:
                 yield Violation(
                     "overlap", effect.run, f"it starts while as many as allowed are active: {names}"
                 )
+
+
+def gates_are_kept(facts: Facts) -> Iterator[Violation]:
+    """Under limits, no more runs act at once than the tenant's and their targets' allow."""
+    by_gate: dict[str, list[Effect]] = defaultdict(list)
+    for effect in facts.history.effects if facts.outcome.scenario.is_limited else ():
+        by_gate["tenant"].append(effect)
+        by_gate[target_of(effect.job)].append(effect)
+    for gate, limit in AT_ONCE.items():
+        for effect, beside in _with_company(by_gate[gate]):
+            if len(beside) >= limit:
+                names = ", ".join(sorted({other.run for other in beside}))
+                yield Violation("gate", effect.run, f"{gate}: it starts while so many act as may: {names}")
 
 
 def _with_company(effects: list[Effect]) -> Iterator[tuple[Effect, list[Effect]]]:

@@ -118,9 +118,13 @@ def nothing_surprises(facts: Facts) -> Iterator[Violation]:
 def slots_are_free(facts: Facts) -> Iterator[Violation]:
     """In the end no run that is over holds a slot or a place."""
     for (pk, sk), item in facts.outcome.world.db.runs.items.items():
-        if not pk.endswith("#slots") or int(item["until_ms"]) < facts.end_ms:
+        if not pk.endswith("#slots") or int(item.get("until_ms", 0)) < facts.end_ms:
             continue
-        record = facts.records[str(item["run"])]
+        record = facts.records.get(str(item.get("run")))
+        if record is None:
+            if "run" in item and int(item["until_ms"]) > facts.end_ms + MINUTE:
+                yield Violation("leaked slot", pk.split("#")[1], f"{sk} is held by a run that has no record")
+            continue
         changed_ms = facts.history.changes[record.id][-1].at_ms
         if record.is_final and changed_ms < facts.end_ms - MINUTE:
             yield Violation(

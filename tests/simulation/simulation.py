@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from tests.simulation.chaos import CALM, USUAL, Rates
 from tests.simulation.history import History
+from tests.simulation.limits import LIMITS
 from tests.simulation.users import User, declare_calendar
 from tests.simulation.world import MINUTE_MS, World
+from tests.support.limited import limit
 
 HOUR_MS = 3_600_000
 HEALING_MINUTES = 75
@@ -27,6 +29,11 @@ class Scenario:
     hours: float = 24
     jobs: int = 30
     storm: float = 1
+
+    @property
+    def is_limited(self) -> bool:
+        """Every sixth seed lives under limits."""
+        return self.seed % 6 == 5
 
     @property
     def rates(self) -> Rates:
@@ -59,6 +66,8 @@ def simulate(scenario: Scenario) -> Outcome:
     closed = frozenset({start.date() + timedelta(days=1)})
     declare_calendar(world, [day.isoformat() for day in closed], healed_ms)
     world.start(healed_ms)
+    if scenario.is_limited:
+        limit(world.db, **LIMITS)
     for number in range(1, scenario.jobs + 1):
         user = User(world, number, healed_ms)
         world.kernel.at(start_ms + 10_000, lambda user=user: world.kernel.begin("user", user.live))

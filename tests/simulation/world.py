@@ -20,6 +20,7 @@ from tests.simulation.chaos import Chaos, Rates, Weather
 from tests.simulation.history import Effect, History
 from tests.simulation.kernel import Kernel, Process
 from tests.simulation.lanes import Lane, LaneSettings
+from tests.simulation.limits import target_of
 from tests.simulation.ports import GreenFan, GreenPool, Silent, SimClock, SimIds, WatchedTable
 from tests.support.faults import FaultyDatabase, FaultyQueue
 from tests.support.memory import MemoryDatabase
@@ -113,6 +114,7 @@ class World:
             telemetry=self.telemetry,
             settings=self.settings,
             fan=GreenFan(self.kernel),
+            target_of=lambda job, _run: target_of(job.id),
         )
 
     def _minute(self) -> None:

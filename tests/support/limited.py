@@ -11,14 +11,15 @@ from chalicelib.domain.run import Run
 from chalicelib.engine.limits import limits_key
 from chalicelib.engine.message import decode
 from chalicelib.ports.table import Put
+from tests.support.memory import MemoryDatabase
 from tests.support.world import NOON, TENANT, World
 
 
-def limit(world: World, **limits: Any) -> None:
+def limit(db: MemoryDatabase, **limits: Any) -> None:
     """The tenant's limits from now on."""
     pk, sk = limits_key(TENANT)
     doc = Limits.model_validate(limits).model_dump_json(exclude_none=True)
-    world.db.catalog.write(Put({"pk": pk, "sk": sk, "doc": doc}))
+    db.catalog.write(Put({"pk": pk, "sk": sk, "doc": doc}))
 
 
 def with_targets(world: World) -> World:

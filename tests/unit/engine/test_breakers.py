@@ -26,7 +26,7 @@ class Killed(BaseException):
 def guarded(**more: Any) -> World:
     """A world whose target `a` has a breaker."""
     world = with_targets(World())
-    limit(world, targets={"a": {"breaker": RULE, **more}})
+    limit(world.db, targets={"a": {"breaker": RULE, **more}})
     return world
 
 
@@ -192,7 +192,7 @@ def test_a_breaker_that_is_taken_away_lets_everybody_go() -> None:
     herd(world, 10, 11, 12, 15, 16)
     ill_until(world, 14)
     world.advance(17)
-    limit(world)
+    limit(world.db)
     world.advance(120)
     assert [run.status for run in world.runs()][3:] == [S, S]
     assert taken_up(world) == []

@@ -257,7 +257,7 @@ def one_overdue(world: FaultyWorld) -> None:
 
 def limited(world: FaultyWorld, **limits: Any) -> None:
     """Under limits, and with targets."""
-    limit(world, **limits)
+    limit(world.db, **limits)
     with_targets(world)
 
 

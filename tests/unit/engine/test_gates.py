@@ -29,7 +29,7 @@ def each_fifth(run: Run) -> float:
 
 def test_a_herd_of_a_thousand_has_at_most_seven_under_way_and_takes_two_deliveries_a_run() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 7})
+    limit(world.db, tenant={"concurrency": 7})
     for _ in range(1000):
         world.job(at(30), timeout_seconds=20)
     deliveries = counted_deliveries(world)
@@ -46,7 +46,7 @@ def test_a_herd_of_a_thousand_has_at_most_seven_under_way_and_takes_two_deliveri
 
 def test_each_target_has_its_own_limit_and_the_tenants_holds_for_all() -> None:
     world = with_targets(World())
-    limit(world, tenant={"concurrency": 4}, targets={"a": {"concurrency": 1}, "b": {"concurrency": 3}})
+    limit(world.db, tenant={"concurrency": 4}, targets={"a": {"concurrency": 1}, "b": {"concurrency": 3}})
     for number in range(60):
         world.job(at(30 + number // 20), config={"target": "abc"[number % 3]}, timeout_seconds=20)
     most = lasting(world, each_fifth)
@@ -63,7 +63,7 @@ def test_each_target_has_its_own_limit_and_the_tenants_holds_for_all() -> None:
 
 def test_those_who_wait_go_by_priority_and_then_by_their_occurrences() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     world.job(at(10), timeout_seconds=60, name="first")
     for second, priority in ((11, "low"), (12, "normal"), (13, "high"), (14, "normal"), (15, "high")):
         world.job(at(second), timeout_seconds=5, name=f"{priority} {second}", priority=priority)
@@ -75,7 +75,7 @@ def test_those_who_wait_go_by_priority_and_then_by_their_occurrences() -> None:
 
 def test_who_waits_is_pending_and_starts_within_a_second_of_the_slots_being_left() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     for second in (10, 11):
         world.job(at(second), timeout_seconds=60)
     seen: list[tuple[str, str | None]] = []
@@ -95,7 +95,7 @@ def test_who_waits_is_pending_and_starts_within_a_second_of_the_slots_being_left
 
 def test_a_run_leaves_its_targets_slot_between_attempts_and_keeps_its_jobs() -> None:
     world = with_targets(World())
-    limit(world, targets={"a": {"concurrency": 1}})
+    limit(world.db, targets={"a": {"concurrency": 1}})
     retry = {"max_attempts": 2, "strategy": "fixed", "initial_delay_seconds": 30, "jitter": "none"}
     first = world.job(at(10), config={"target": "a"}, retry=retry, concurrency={"policy": "forbid"})
     world.job(at(12), config={"target": "a"})
@@ -112,7 +112,7 @@ def test_a_run_leaves_its_targets_slot_between_attempts_and_keeps_its_jobs() -> 
 
 def test_a_later_attempt_waits_for_its_target_without_being_skipped() -> None:
     world = with_targets(World())
-    limit(world, targets={"a": {"concurrency": 1}})
+    limit(world.db, targets={"a": {"concurrency": 1}})
     retry = {"max_attempts": 2, "strategy": "fixed", "initial_delay_seconds": 5, "jitter": "none"}
     first = world.job(at(10), config={"target": "a"}, retry=retry, start_deadline_seconds=3)
     world.job(at(12), config={"target": "a"}, timeout_seconds=60)
@@ -131,7 +131,7 @@ def test_a_later_attempt_waits_for_its_target_without_being_skipped() -> None:
 
 def test_the_start_deadline_holds_at_a_gate_and_the_slot_goes_to_the_next() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     world.job(at(10), timeout_seconds=60)
     world.job(at(11), start_deadline_seconds=5)
     world.job(at(12))
@@ -145,7 +145,7 @@ def test_the_start_deadline_holds_at_a_gate_and_the_slot_goes_to_the_next() -> N
 @pytest.mark.parametrize("how", ["cancelled", "deleted"])
 def test_one_that_waits_and_is_not_wanted_any_more_makes_room_for_the_next(how: str) -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     jobs = [world.job(at(second), timeout_seconds=60) for second in (10, 11, 12)]
 
     def attempt(job: Job, _run: Run) -> Outcome:
@@ -167,7 +167,7 @@ def test_one_that_waits_and_is_not_wanted_any_more_makes_room_for_the_next(how: 
 
 def test_a_call_that_is_lost_is_made_up_for_by_the_dispatcher() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     for second in (10, 11):
         world.job(at(second), timeout_seconds=60)
 
@@ -189,7 +189,7 @@ def test_a_call_that_is_lost_is_made_up_for_by_the_dispatcher() -> None:
 
 def test_the_slot_of_a_dead_worker_is_free_when_its_lease_has_run_out() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     dying = world.job(at(10), timeout_seconds=5)
     world.job(at(11))
 
@@ -216,7 +216,7 @@ def test_the_slot_of_a_dead_worker_is_free_when_its_lease_has_run_out() -> None:
 
 def test_a_limit_that_is_taken_away_lets_everybody_go() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     world.job(at(10), timeout_seconds=60)
     for _ in range(150):
         world.job(at(11))
@@ -224,7 +224,7 @@ def test_a_limit_that_is_taken_away_lets_everybody_go() -> None:
     def attempt(_job: Job, run: Run) -> Outcome:
         if run.nominal_ms == NOON + 10_000:
             world.advance(2)
-            limit(world)
+            limit(world.db)
             world.advance(12)
         return Succeeded({})
 
@@ -238,7 +238,7 @@ def test_a_limit_that_is_taken_away_lets_everybody_go() -> None:
 
 def test_slots_come_before_moments_so_that_no_moment_is_given_to_who_cannot_use_it() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 2, "rate": {"limit": 1}})
+    limit(world.db, tenant={"concurrency": 2, "rate": {"limit": 1}})
     for _ in range(6):
         world.job(at(10), timeout_seconds=30)
     most = lasting(world, lambda run: 0)
@@ -250,7 +250,7 @@ def test_slots_come_before_moments_so_that_no_moment_is_given_to_who_cannot_use_
 
 def test_a_moment_that_is_far_off_keeps_its_slot_until_then() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 2, "rate": {"limit": 1, "per_seconds": 100}})
+    limit(world.db, tenant={"concurrency": 2, "rate": {"limit": 1, "per_seconds": 100}})
     for second in (10, 11, 12):
         world.job(at(second), priority="high" if second == 12 else "low")
     world.advance(400)
@@ -261,7 +261,7 @@ def test_a_moment_that_is_far_off_keeps_its_slot_until_then() -> None:
 
 def test_triggers_wait_like_everybody_else() -> None:
     world = World()
-    limit(world, tenant={"concurrency": 1})
+    limit(world.db, tenant={"concurrency": 1})
     job = world.job({"kind": "manual"}, timeout_seconds=60)
     for _ in range(3):
         trigger(world.engine, TENANT, job.id)
@@ -274,7 +274,7 @@ def test_triggers_wait_like_everybody_else() -> None:
 @pytest.mark.parametrize("policy", ["forbid", "queue", "replace"])
 def test_the_jobs_own_rule_and_the_gates_hold_together(policy: str) -> None:
     world = with_targets(World())
-    limit(world, tenant={"concurrency": 2}, targets={"a": {"concurrency": 1}})
+    limit(world.db, tenant={"concurrency": 2}, targets={"a": {"concurrency": 1}})
     fields: dict[str, Any] = {"config": {"target": "a"}, "timeout_seconds": 30}
     for _ in range(3):
         schedule = {"kind": "interval", "every": 7, "max_runs": 5}

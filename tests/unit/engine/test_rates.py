@@ -6,40 +6,23 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.job import Job
-from chalicelib.domain.limits import Limits, Rate
+from chalicelib.domain.limits import Rate
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.gates import Gate
-from chalicelib.engine.limits import limits_key
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.rates import Rates
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
-from chalicelib.ports.table import Put
+from tests.support.limited import at, limit, starts
 from tests.support.world import NOON, TENANT, World
 
 TEN_A_SECOND = {"limit": 10}
 
 
-def at(second: int) -> dict[str, str]:
-    return {"kind": "once", "at": f"2027-01-15T12:{second // 60:02}:{second % 60:02}Z"}
-
-
-def limit(world: World, **limits: Any) -> None:
-    """The tenant's limits from now on."""
-    pk, sk = limits_key(TENANT)
-    doc = Limits.model_validate(limits).model_dump_json(exclude_none=True)
-    world.db.catalog.write(Put({"pk": pk, "sk": sk, "doc": doc}))
-
-
-def starts(world: World) -> list[int]:
-    """When attempts began, in milliseconds after noon."""
-    return sorted(moment - NOON for _, moment in world.executed)
-
-
 def test_a_herd_is_spread_over_its_rate_and_each_run_takes_two_deliveries_at_most() -> None:
     world = World()
-    limit(world, tenant={"rate": TEN_A_SECOND})
+    limit(world.db, tenant={"rate": TEN_A_SECOND})
     for _ in range(600):
         world.job(at(60))
     deliveries = Counter[str]()
@@ -112,7 +95,7 @@ def test_several_rates_are_passed_one_after_the_other_and_the_narrowest_target_i
     world = World()
     object.__setattr__(world.engine, "target_of", lambda job, _run: job.config["target"])
     limit(
-        world,
+        world.db,
         tenant={"rate": {"limit": 4}},
         targets={"slow": {"rate": {"limit": 1}}, "fast": {"rate": {"limit": 100}}},
     )
@@ -133,11 +116,11 @@ def _target(world: World, run: Run) -> Any:
 
 def test_another_limit_holds_when_workers_have_forgotten_the_one_before() -> None:
     world = World()
-    limit(world, tenant={"rate": {"limit": 1, "per_seconds": 5}})
+    limit(world.db, tenant={"rate": {"limit": 1, "per_seconds": 5}})
     for _ in range(2):
         world.job(at(1))
     world.advance(3)
-    limit(world)
+    limit(world.db)
     for _ in range(3):
         world.job(at(30))
     world.advance(60)

@@ -55,6 +55,9 @@ def test_only_herds_are_named_and_those_of_low_priority_apart() -> None:
     rings = [ring("few")] * (HERD - 1) + [ring("many")] * HERD + [ring("few", priority="low")] * HERD
     named = Counter(fair_groups(rings))
     assert named == {"": HERD - 1, "many": HERD, "few~low": HERD}
+    assert set(fair_groups([ring("many", priority="high")] * HERD)) == {""}, (
+        "nothing goes before what is urgent"
+    )
 
 
 def test_a_jobs_priority_reaches_its_messages() -> None:
