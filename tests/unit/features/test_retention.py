@@ -74,7 +74,9 @@ class Past:
     def shows(self, path: str) -> bool:
         """Whether the answer holds something that expires."""
         run = self.dead if "dead" in path else self.run
-        filled = path.format(job_id=self.job, run_id=run, backfill_id=self.backfill, revision=1, name="none", host="none")
+        filled = path.format(
+            job_id=self.job, run_id=run, backfill_id=self.backfill, revision=1, name="none", host="none"
+        )
         answer = self.api.get(filled + (WINDOW if path.endswith("timeline") else ""))
         assert answer.status in (200, 404), answer.text
         expiring = [self.run, self.dead, self.backfill, "former name"]
