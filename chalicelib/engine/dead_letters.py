@@ -47,7 +47,7 @@ def decide_burial(
             return LookAgain(existing.lease_ms + 1)
         after = given_up(existing, now_ms=now_ms)
         return Bury(after, record.ending(after, existing))
-    if existing.attempt != message.attempt - 1:
+    if existing.attempt != message.attempt - 1 or existing.waits is not None:
         return None
     dead = lost(replace(existing, attempt=message.attempt, started_ms=None), now_ms=now_ms)
     return Bury(dead, record.ending(dead, existing))

@@ -18,8 +18,9 @@ def limits_key(tenant: str) -> Key:
 
 
 def decode_limits(item: Item | None) -> Limits:
-    """NO_LIMITS where there are none."""
-    return NO_LIMITS if item is None else Limits.model_validate_json(str(item["doc"]))
+    """NO_LIMITS itself where there are none."""
+    limits = NO_LIMITS if item is None else Limits.model_validate_json(str(item["doc"]))
+    return NO_LIMITS if limits == NO_LIMITS else limits
 
 
 class KnownLimits:
@@ -48,8 +49,14 @@ class KnownLimits:
             self.learn([key], {} if item is None else {key: item})
         return self._known[tenant][1]
 
+    def is_free(self, job: Job) -> bool:
+        """Whether no run of the job has any gate to pass: that is so for most, and quickly said."""
+        return job.rate is None and self.of(job.tenant) is NO_LIMITS
+
     def gates(self, job: Job, run: Run) -> tuple[Gate, ...]:
         """The gates of a run."""
+        if self.is_free(job):
+            return ()
         limits = self.of(job.tenant)
         target = self._engine.target_of(job, run) if limits.targets else None
         return gates_of(job, target, limits)

@@ -105,9 +105,9 @@ class Pacer:
     def _gates(self, ticket: Ticket, job: Job | None, at_ms: int) -> dict[str, Gate]:
         """By their kinds, the gates whose rates the run has yet to pass, and can be asked for a moment right now."""
         message = ticket.message
-        if message.trigger in MAY_LEAD_ELSEWHERE:
+        if job is None or self._limits.is_free(job) or message.trigger in MAY_LEAD_ELSEWHERE:
             return {}
-        if job is None or job.concurrency.policy != "allow" or refusal(job, message, now_ms=at_ms):
+        if job.concurrency.policy != "allow" or refusal(job, message, now_ms=at_ms):
             return {}
         if STARTS_NOTHING in message.passed:
             return {}

@@ -67,7 +67,7 @@ def decide_passage(gate: Gate, state: GateState, run_id: str, sort_key: str, now
     if held is not None:
         return Pass(held, is_held=True, is_trial=may == "try")
     free = _free(gate.concurrency, active)
-    ahead = [each for each in _callable(state, now_ms) if each.sort_key < sort_key]
+    ahead = [each for each in _callable(state, now_ms) if each.sort_key < sort_key and each.run_id != run_id]
     if len(free) <= len(ahead):
         return "wait"
     return Pass(free[zlib.crc32(run_id.encode()) % len(free)], is_trial=may == "try")

@@ -78,7 +78,11 @@ class Starter:
         message, now_ms = ticket.message, self._engine.clock.now_ms()
         if message.attempt > 1 or message.trigger != "schedule" or message.called:
             return False
-        if self._admission.is_needed(job, message, None, record.new_run(message)):
+        if job.concurrency.policy != "allow":
+            return False
+        if not self._limits.is_free(job) and self._admission.is_needed(
+            job, message, None, record.new_run(message)
+        ):
             return False
         is_late = is_too_late(job, message, message.due_ms, now_ms=now_ms)
         return not is_late and refusal(job, message, now_ms=now_ms) is None

@@ -440,22 +440,28 @@ FLOWS = {
         repeated=True,
     ),
     "one slot of a gate for three": Flow(
-        three_at_one_gate, lambda world, _: world.deliver(), {"retried": [(0, OK), (0, OK), (0, OK)]}
+        three_at_one_gate,
+        lambda world, _: world.deliver(),
+        {"retried": [(0, OK), (0, OK), (0, OK)]},
+        end_seconds=600,
     ),
     "rates": Flow(
         five_at_one_rate,
         lambda world, _: world.deliver(),
         {"paced": [(2, OK)] * 4, "triggered": [(2, OK)]},
+        end_seconds=600,
     ),
     "a look at a gate": Flow(
         one_waits_for_a_lost_call,
         lambda world, _: world.tick(),
         {"killed": [(2, OK)], "waiting": [(3, OK)]},
+        end_seconds=600,
     ),
     "a trial": Flow(
         two_wait_for_a_breaker,
         lambda world, _: world.deliver(),
         {"retried": [(2, OK)], "waiting": [(3, OK)]},
+        end_seconds=600,
     ),
     "redrive": Flow(
         a_dead_run,

@@ -8,7 +8,7 @@ from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.message import Delivery
+from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.timers import GateTimer
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
@@ -257,6 +257,46 @@ def test_a_moment_that_is_far_off_keeps_its_slot_until_then() -> None:
     assert starts(world) == [10_000, 110_000, 210_000]
     assert {run.status for run in world.runs()} == {S}
     assert taken_up(world) == []
+
+
+def test_another_priority_moves_who_waits_to_another_place() -> None:
+    world = World()
+    limit(world.db, tenant={"concurrency": 1})
+    jobs = [world.job(at(second), timeout_seconds=60) for second in (10, 11, 12)]
+
+    def attempt(job: Job, run: Run) -> Outcome:
+        if job.id == jobs[0].id:
+            world.advance(4)
+            world.change(jobs[2], priority="high")
+            (later,) = [each for each in world.runs() if each.job_id == jobs[2].id]
+            again = RunMessage(TENANT, jobs[2].id, 1, later.id, later.nominal_ms, later.due_ms)
+            world.queue.sent.append((world.clock.now_ms(), again.encode()))
+            world.advance(4)
+        return Succeeded({})
+
+    world.outcome = attempt
+    world.advance(60)
+    assert [run.job_id for run, _ in world.executed] == [jobs[0].id, jobs[2].id, jobs[1].id]
+    assert taken_up(world) == []
+
+
+def test_a_message_that_is_given_up_does_not_give_up_a_run_that_waits() -> None:
+    world = World()
+    limit(world.db, tenant={"concurrency": 1})
+    world.job(at(10), timeout_seconds=60)
+    waiting = world.job(at(11))
+
+    def attempt(_job: Job, run: Run) -> Outcome:
+        if run.nominal_ms == NOON + 10_000:
+            world.advance(5)
+            (later,) = [each for each in world.runs() if each.job_id == waiting.id]
+            message = RunMessage(TENANT, waiting.id, 1, later.id, later.nominal_ms, later.due_ms)
+            world.bury(message.encode())
+        return Succeeded({})
+
+    world.outcome = attempt
+    world.advance(60)
+    assert {run.status for run in world.runs()} == {S}
 
 
 def test_triggers_wait_like_everybody_else() -> None:
