@@ -13,6 +13,7 @@ from chalicelib.engine.gates import Gate
 from chalicelib.engine.limits import KnownLimits
 from chalicelib.ports.table import Absent, ConditionFailed, Is, Put
 
+METRIC = "breakers_opened"
 TRIES = 5
 """Other attempts' failures that may be counted in between. Who loses them all goes uncounted: there are others."""
 
@@ -60,6 +61,7 @@ class Breakers:
         told = {"tenant": gate.tenant, "target": gate.name, "failures": now.failures, "run_id": run.id}
         if now.state == "open":
             self._engine.telemetry.warning("A breaker has opened.", **told)
+            self._engine.telemetry.count(METRIC, 1)
             self._keeper.wake(gate, now.until_ms + 1)
         else:
             self._engine.telemetry.info("A breaker has closed.", **told)

@@ -112,26 +112,30 @@ class Gatekeeper:
         called = replace(message, called=gate.name)
         place = Put(place_item(gate, sort_key, called, lane_of(job), now_ms))
         name = place_name(gate, sort_key)
-        let_go = [each for each in passages if each.how.is_held and each.how.slot is not None]
-        writes: Writes = [
-            ("runs", Delete(slot_key(each.gate.partition, each.how.slot or 0), Is("run", message.run_id)))
-            for each in let_go
+        held = [each for each in passages if each.how.is_held and each.how.slot is not None]
+        handed: list[Write] = [
+            Delete(slot_key(each.gate.partition, each.how.slot or 0), Is("run", message.run_id))
+            for each in held
         ]
         is_new = existing is None or existing.waits != name
         if is_new:
-            expires_at = self._engine.settings.expires_at(now_ms)
-            writes += [("runs", place), ("runs", record.waiting(message, existing, name, expires_at))]
-            if existing is not None and existing.waits is not None:
-                writes.append(("runs", Delete(place_key(job.tenant, existing.waits))))
-            self._engine.db.transact(*writes)
+            self._move(message, existing, name, [place, *handed])
         else:
-            for write in [place, *(write for _, write in writes)]:
+            for write in [place, *handed]:
                 self._try(write)
             self._wake_after_breaker(gate, message.run_id)
         self._engine.db.timers.put_all([encode_timer(self.timer(gate, now_ms, message.run_id))])
-        if not _is_wider(gate, let_go):
-            self.call(job.tenant, [each.gate.name for each in let_go])
+        if not _is_wider(gate, held):
+            self.call(job.tenant, [each.gate.name for each in held])
         return is_new
+
+    def _move(self, message: RunMessage, existing: Run | None, place: str, changes: Sequence[Write]) -> None:
+        """To the place, from another if it waited there, and onto the run's record, in one transaction."""
+        expires_at = self._engine.settings.expires_at(self._engine.clock.now_ms())
+        writes = [*changes, record.waiting(message, existing, place, expires_at)]
+        if existing is not None and existing.waits is not None:
+            writes.append(Delete(place_key(message.tenant, existing.waits)))
+        self._engine.db.transact(*(("runs", write) for write in writes))
 
     def keep(self, run: Run, until_ms: int) -> None:
         """Hold the run's slots longer; nothing happens to those that are not its own any more."""

@@ -185,6 +185,7 @@ def test_its_changes_of_state_are_told() -> None:
         ("warning", "A breaker has opened.", "target:a"),
         ("info", "A breaker has closed.", "target:a"),
     ]
+    assert ("breakers_opened", 1) in world.telemetry.counts
 
 
 def test_a_breaker_that_is_taken_away_lets_everybody_go() -> None:
