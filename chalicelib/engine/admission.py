@@ -97,13 +97,10 @@ class Admission:
             self._engine.db.transact(*writes)
 
     def keep(self, job: Job, run: Run, until_ms: int) -> None:
-        """Hold the run's slots longer, as best it can; nothing happens to those that are not its own any more."""
-        try:
-            if run.slot is not None:
-                self._try(Put(slot_item(job, run, until_ms), Is("run", run.id)))
-            self._gates.keep(run, until_ms)
-        except Unavailable as error:
-            self._engine.telemetry.warning("A slot is not held longer.", run_id=run.id, error=error.message)
+        """Hold the run's slots longer; nothing happens to those that are not its own any more. May be Unavailable."""
+        if run.slot is not None:
+            self._try(Put(slot_item(job, run, until_ms), Is("run", run.id)))
+        self._gates.keep(run, until_ms)
 
     def rest(self, job: Job, run: Run, until_ms: int) -> None:
         """Between two attempts: the job's own slot is kept, those at the gates are left to others."""

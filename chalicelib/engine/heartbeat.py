@@ -62,4 +62,7 @@ def beat(engine: Engine, admission: Admission, active: Active) -> None:
     if "cancel_ms" in item:
         active.cancelled = True
         active.stop.want()
-    admission.keep(active.job, run, lease_ms)
+    try:
+        admission.keep(active.job, run, lease_ms)
+    except Unavailable as error:
+        engine.telemetry.warning("A slot is held longer by the next beat.", run_id=run.id, error=error.message)

@@ -1,5 +1,7 @@
 """Jobs of all kinds, as a user would send them, drawn by the seed. A seed's day has some hundreds of runs."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -9,6 +11,24 @@ SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 CALENDAR = "closed"
 """A calendar that excludes some days; jobs refer to it by this name."""
 ZONES = ("UTC", "Europe/Berlin")
+
+
+@dataclass(frozen=True)
+class Focus:
+    """What a scenario looks at: fields that all of its jobs have, and rates that differ.
+
+    Of a tuple of values one is drawn. `hurry`: so much more often do users do something.
+    """
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    hurry: float = 1
+
+    def drawn(self, random: Random) -> dict[str, Any]:
+        return {
+            name: random.choice(value) if isinstance(value, tuple) else value
+            for name, value in self.fields.items()
+        }
 
 
 def definition(random: Random, number: int, now_ms: int, end_ms: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation import oracle
-from tests.simulation.history import Effect, SkippedSpan, Told, Version
+from tests.simulation.history import Effect, Told, Version
 from tests.simulation.kernel import Process
 from tests.simulation.simulation import Outcome
 
@@ -88,8 +88,12 @@ class Facts:
     def epochs(self) -> dict[str, list[Epoch]]:
         return {job: list(_epochs(versions)) for job, versions in self.history.versions.items()}
 
-    def spans_over(self, job: str, at_ms: int) -> list[SkippedSpan]:
-        return [span for span in self.history.spans.get(job, ()) if span.first_ms <= at_ms <= span.last_ms]
+    def recorded_ms(self, job: str, nominal_ms: int) -> float:
+        """When the occurrence was first on record: as a run, or in a range of skips."""
+        runs = [self.history.changes[each.id][0].at_ms for each in self.occurred.get((job, nominal_ms), ())]
+        spans = self.history.spans.get(job, ())
+        skips = [span.at_ms for span in spans if span.first_ms <= nominal_ms <= span.last_ms]
+        return min([*runs, *skips], default=FOREVER)
 
     def docs_between(self, job: str, low_ms: float, high_ms: float) -> list[Doc | None]:
         """What the job was at the moments of [low, high]; None for a time in which it was gone."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,13 +78,17 @@ class Told:
 
 @dataclass(eq=False)
 class History:
-    """Everything that the checker may look at. `lines` is the same, in words, for people and for the hash."""
+    """Everything that the checker may look at. `lines` is the same, in words, for people and for the hash.
+
+    `asked` counts requests by job and kind, however often each was sent.
+    """
 
     kernel: Kernel
     effects: list[Effect] = field(default_factory=list)
     versions: dict[str, list[Version]] = field(default_factory=lambda: defaultdict(list))
     changes: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
     spans: dict[str, list[SkippedSpan]] = field(default_factory=lambda: defaultdict(list))
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     told: list[Told] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
     dark: list[tuple[float, float]] = field(default_factory=list)

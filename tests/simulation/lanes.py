@@ -65,7 +65,7 @@ class Lane:
             self.put(message.body, delay_ms)
             if random.random() < rates.duplicate:
                 self.weather.note("duplicated", self.settings.name)
-                self.put(message.body, delay_ms + random.uniform(0, 90_000))
+                self.put(message.body, delay_ms + random.uniform(0, random.choice([30, 90_000])))
 
     def _note(self, stored: Stored, words: str) -> None:
         place = stored.body.find("run_")

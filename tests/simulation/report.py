@@ -29,7 +29,12 @@ class Result:
 
 def run_seed(seed: int, hours: float = 24, jobs: int = 30, storm: float = 1) -> Result:
     """Simulate and check."""
-    outcome = simulate(Scenario(seed, hours, jobs, storm))
+    return run(Scenario(seed, hours, jobs, storm))
+
+
+def run(scenario: Scenario) -> Result:
+    """Likewise, with all that a scenario may say."""
+    outcome = simulate(scenario)
     violations = check(outcome)
     world, history = outcome.world, outcome.history
     counts = Counter(
@@ -41,7 +46,9 @@ def run_seed(seed: int, hours: float = 24, jobs: int = 30, storm: float = 1) -> 
     )
     rules = tuple(sorted({violation.rule for violation in violations}))
     problem = told(outcome, violations) if violations else ""
-    return Result(seed, history.digest(), problem, rules, world.weather.struck, world.weather.calls, counts)
+    return Result(
+        scenario.seed, history.digest(), problem, rules, world.weather.struck, world.weather.calls, counts
+    )
 
 
 def told(outcome: Outcome, violations: list[Violation]) -> str:

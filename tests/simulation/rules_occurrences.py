@@ -12,29 +12,33 @@ LEASE_AND_PATIENCE_MS = 260_000
 
 
 def none_is_lost(facts: Facts) -> Iterator[Violation]:
-    """Every occurrence of a job at work ends as a run or a skip."""
+    """Every occurrence of a job at work ends as a run or a skip, and is on record soon."""
     for job, epochs in facts.epochs.items():
         for epoch in epochs:
             until_ms = min(epoch.until_ms, facts.end_ms)
             for nominal_ms in oracle.occurrences(epoch.doc, epoch.after_ms + 1, int(until_ms)):
-                if (job, nominal_ms) in facts.occurred or facts.spans_over(job, nominal_ms):
-                    continue
-                if _must_be_recorded(facts, epoch, nominal_ms):
-                    yield Violation("lost", job, f"the occurrence of {moment(nominal_ms)} left no trace")
+                by_ms = _recorded_by(facts, epoch, nominal_ms)
+                at_ms = facts.recorded_ms(job, nominal_ms)
+                if by_ms is not None and at_ms > by_ms:
+                    what = (
+                        "left no trace" if at_ms == FOREVER else f"is on record at {moment(at_ms)}, too late"
+                    )
+                    yield Violation("lost", job, f"the occurrence of {moment(nominal_ms)} {what}")
 
 
-def _must_be_recorded(facts: Facts, epoch: Epoch, nominal_ms: int) -> bool:
-    """Whether the job was at work for long enough, after the occurrence or after the pause that it fell into."""
+def _recorded_by(facts: Facts, epoch: Epoch, nominal_ms: int) -> float | None:
+    """By when it must be on record; None if the job was not at work for so long, then or after that pause."""
     patience = facts.patience_minutes(epoch.doc)
     for stretch in epoch.stretches:
         until_ms = min(stretch.until_ms, facts.end_ms)
         if stretch.until_ms <= nominal_ms:
             continue
         if stretch.since_ms > nominal_ms and not _fell_into_pause(nominal_ms, stretch.rested_ms):
-            return False
+            return None
         due_ms = max(stretch.since_ms, nominal_ms + jitter_ms(epoch.doc))
-        return facts.settled_by(due_ms, patience) <= until_ms
-    return False
+        by_ms = facts.settled_by(due_ms, patience)
+        return by_ms if by_ms <= until_ms else None
+    return None
 
 
 def _fell_into_pause(nominal_ms: int, rested_ms: float | None) -> bool:
@@ -76,6 +80,28 @@ def closed_days_rest(facts: Facts) -> Iterator[Violation]:
             yield Violation(
                 "closed", run, f"it starts on {oracle.day_of(first.nominal_ms)}, which is excluded"
             )
+
+
+def one_run_each(facts: Facts) -> Iterator[Violation]:
+    """The schedule makes one run of an occurrence, whoever computes it."""
+    for (job, nominal_ms), records in facts.occurred.items():
+        if sum(record.trigger == "schedule" for record in records) > 1:
+            yield Violation("two runs", job, f"the occurrence of {moment(nominal_ms)} has several runs")
+
+
+def deadlines_are_kept(facts: Facts) -> Iterator[Violation]:
+    """No run of the schedule is begun after its job's start deadline."""
+    for run, effects in facts.effects.items():
+        first = effects[0]
+        limits = [doc.get("start_deadline_seconds") for doc in facts.docs_at_begin(first) if doc]
+        if first.trigger != "schedule" or first.attempt > 1 or None in limits or not limits:
+            continue
+        begun_ms = facts.history.changes[run][0].at_ms
+        if (
+            begun_ms
+            > first.due_ms + max(limits) * 1000 + facts.in_flight_ms(first.process, begun_ms) + SKEW_MS
+        ):
+            yield Violation("too late", run, "it starts after its start deadline")
 
 
 def skips_have_a_cause(facts: Facts) -> Iterator[Violation]:

@@ -1,12 +1,16 @@
 """Rules about records: what is final stays so, attempts are numbered without holes, all that is due gets done."""
 
+from collections import Counter
 from collections.abc import Iterator
 
+from chalicelib.domain.run import TRANSITIONS
 from tests.simulation.facts import FINAL, MINUTE, Facts, Record
 from tests.simulation.violations import Violation, moment
 
+DRAWN = {(arrow.source, arrow.target) for arrow in TRANSITIONS}
 KEPT = ("status", "attempts", "finished_ms", "attempt")
 REVIVED = ("paused", "superseded")
+MOST_RECEIVES = 12
 STILL_MS = 20 * MINUTE
 
 
@@ -27,6 +31,29 @@ def final_is_final(facts: Facts) -> Iterator[Violation]:
                 yield Violation(
                     "final", run, f"it was {before['status']} and {change.by} makes it {after['status']}"
                 )
+
+
+def transitions_are_drawn(facts: Facts) -> Iterator[Violation]:
+    """Each change of a run's state is one that the domain has."""
+    for run, changes in facts.history.changes.items():
+        for change in changes:
+            before = change.before and change.before["status"]
+            after = change.after["status"]
+            if before != after and (before, after) not in DRAWN:
+                yield Violation("transition", run, f"{change.by} makes it {after}; it was {before}")
+
+
+def starts_are_used(facts: Facts) -> Iterator[Violation]:
+    """Whoever has started a run, and is well, carries it out."""
+    for run, changes in facts.history.changes.items():
+        for change in changes:
+            before, process = change.before or {}, change.by
+            if change.after["starts"] == before.get("starts", 0) or process.killed_ms is not None:
+                continue
+            if process.frozen or process.troubled or change.at_ms > facts.end_ms - MINUTE:
+                continue
+            if not any(effect.process is process for effect in facts.effects.get(run, [])):
+                yield Violation("unused start", run, f"{process} started it, was well, and did not act")
 
 
 def attempts_are_numbered(facts: Facts) -> Iterator[Violation]:
@@ -77,6 +104,10 @@ def all_is_done(facts: Facts) -> Iterator[Violation]:
         for stored in lane.messages:
             if stored.visible_ms < facts.end_ms - MINUTE:
                 yield Violation("stuck", name, f"a message is left in the lane: {stored.body}")
+            elif stored.receives > MOST_RECEIVES:
+                yield Violation(
+                    "stuck", name, f"a message was received {stored.receives} times: {stored.body}"
+                )
 
 
 def triggers_run(facts: Facts) -> Iterator[Violation]:
@@ -94,6 +125,20 @@ def triggers_run(facts: Facts) -> Iterator[Violation]:
 def _has_acted(facts: Facts, record: Record) -> bool:
     """Or was given up, since its workers died."""
     return record.id in facts.effects or "lost" in [attempt[3] for attempt in record.attempts]
+
+
+def requests_count_once(facts: Facts) -> Iterator[Violation]:
+    """However often a request with a key was sent, it made one thing."""
+    names = Counter(
+        versions[0].doc["name"] for versions in facts.history.versions.values() if versions[0].doc
+    )
+    for name, number in names.items():
+        if number > 1:
+            yield Violation("doubled request", name, f"one request has created {number} jobs")
+    for job, records in facts.by_job.items():
+        triggered = sum(record.trigger == "manual" for record in records)
+        if triggered > facts.history.asked[job, "trigger"]:
+            yield Violation("doubled request", job, f"it has {triggered} runs of fewer triggers")
 
 
 def answers_hold(facts: Facts) -> Iterator[Violation]:

@@ -1,9 +1,10 @@
 """One simulated day: a seed, some hours, some jobs; then the world heals, and everything due must get done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from tests.simulation.chaos import CALM, USUAL, Rates
+from tests.simulation.definitions import Focus
 from tests.simulation.history import History
 from tests.simulation.limits import LIMITS
 from tests.simulation.users import User, declare_calendar
@@ -29,6 +30,7 @@ class Scenario:
     hours: float = 24
     jobs: int = 30
     storm: float = 1
+    focus: Focus = field(default_factory=Focus)
 
     @property
     def is_limited(self) -> bool:
@@ -38,7 +40,10 @@ class Scenario:
     @property
     def rates(self) -> Rates:
         """Every tenth seed is without faults, so that what is never allowed to happen is seen sharply."""
-        return CALM if self.seed % 10 == 0 else USUAL.scaled(self.storm * (0.3, 1, 1, 2.5)[self.seed % 4])
+        if self.seed % 10 == 0:
+            return CALM
+        usual = USUAL.scaled(self.storm * (0.3, 1, 1, 2.5)[self.seed % 4])
+        return replace(usual, **self.focus.rates)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def simulate(scenario: Scenario) -> Outcome:
     if scenario.is_limited:
         limit(world.db, **LIMITS)
     for number in range(1, scenario.jobs + 1):
-        user = User(world, number, healed_ms)
+        user = User(world, number, healed_ms, scenario.focus)
         world.kernel.at(start_ms + 10_000, lambda user=user: world.kernel.begin("user", user.live))
     world.kernel.run(healed_ms)
     world.heal()

@@ -22,7 +22,7 @@ from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
 from chalicelib.features.timeline.service import told
 from tests.simulation import definitions
-from tests.simulation.definitions import HOUR, MINUTE
+from tests.simulation.definitions import HOUR, MINUTE, Focus
 from tests.simulation.history import Told
 from tests.simulation.kernel import Process
 from tests.simulation.world import World
@@ -36,7 +36,8 @@ Act = Callable[[Engine], Any]
 class User:
     """One job's owner. `job` is its id once it is created."""
 
-    def __init__(self, world: World, number: int, end_ms: float) -> None:
+    def __init__(self, world: World, number: int, end_ms: float, focus: Focus | None = None) -> None:
+        self._focus = focus or Focus()
         self._world, self._kernel, self._number, self._end_ms = world, world.kernel, number, end_ms
         self._keys = 0
         self._paused = False
@@ -56,7 +57,7 @@ class User:
             return
         self.job = made.id
         while True:
-            self._kernel.sleep(self._random.expovariate(1 / (4 * HOUR)))
+            self._kernel.sleep(self._random.expovariate(self._focus.hurry / (4 * HOUR)))
             if self._kernel.now_ms >= self._end_ms or not self._do_something():
                 return
 
@@ -72,7 +73,7 @@ class User:
             self._cancel,
         ]
         verbs += [self._trigger, self._backfill, self._look]
-        if self._random.random() < 0.12:
+        if self._random.random() < 0.12 / self._focus.hurry:
             self._delete()
             return False
         verb = self._random.choice(verbs)
@@ -90,6 +91,7 @@ class User:
     def ask(self, kind: str, act: Act, **details: Any) -> Any:
         """The answer to a request that is made again while nobody knows what became of it; None if it stays so."""
         asked_ms = self._kernel.now_ms
+        self._world.history.asked[self.job, kind] += 1
         for _ in range(TRIES):
             answer = self._once(act)
             if answer is not None and not isinstance(answer, Unavailable):
@@ -122,7 +124,11 @@ class User:
         return IdempotencyKey(operation, f"{self._number}-{self._keys}", "the same")
 
     def _wanted(self) -> dict[str, Any]:
-        return definitions.definition(self._random, self._number, int(self._kernel.now_ms), int(self._end_ms))
+        now_ms, end_ms = int(self._kernel.now_ms), int(self._end_ms)
+        return {
+            **definitions.definition(self._random, self._number, now_ms, end_ms),
+            **self._focus.drawn(self._random),
+        }
 
     def _create(self) -> Any:
         wanted, key = JobDefinition.model_validate(self._wanted()), self._key("jobs")
