@@ -163,7 +163,7 @@ GUARDS = (
     ),
     _guard(
         "the plan goes on after the last occurrence, not after now",
-        Cut("engine.plan:plan_timer", "table.seek(floor_ms - 1)", "table.seek(now_ms)"),
+        Cut("engine.plan:plan_timer", "table.seek(present_ms - 1)", "table.seek(now_ms)"),
         "lost",
     ),
     _guard(
