@@ -65,4 +65,6 @@ def beat(engine: Engine, admission: Admission, active: Active) -> None:
     try:
         admission.keep(active.job, run, lease_ms)
     except Unavailable as error:
-        engine.telemetry.warning("A slot is held longer by the next beat.", run_id=run.id, error=error.message)
+        engine.telemetry.warning(
+            "A slot is held longer by the next beat.", run_id=run.id, error=error.message
+        )

@@ -178,7 +178,7 @@ GUARDS = (
     ),
     _guard(
         "a slot is taken by a conditional write",
-        Cut("engine.admission:Admission._take", ", _free_for(run.id, now_ms)", ""),
+        Cut("engine.admission:Admission._take", "free_for(run.id, now_ms)", "None"),
         "overlap",
         CROWDED,
     ),
@@ -190,7 +190,7 @@ GUARDS = (
     ),
     _guard(
         "a run that has begun is not skipped for want of a slot",
-        Cut("engine.admission:Admission.enter", "started.starts > 1", "message.attempt > 1"),
+        Cut("engine.admission:Admission._admitted", "started.starts > 1", "message.attempt > 1"),
         "transition, unrecorded",
         CROWDED,
         storm=3,
