@@ -232,13 +232,13 @@ def still_waiting(run: Run, shard: int, now_ms: int) -> tuple[tuple[TableName, W
 
 
 def look_ms(run: Run, now_ms: int) -> int:
-    """When a waiting run is looked at: when it is overdue, and every five minutes if it has a slot to keep.
+    """When a waiting run is looked at: when it is overdue, and every five minutes if it has slots to keep.
 
     Messages that come twice agree on the moment, so that they become one again.
     """
     overdue_ms = run.lease_ms + 1
     next_ms = (now_ms // LOOK_MS + 1) * LOOK_MS
-    return next_ms if run.slot is not None and next_ms < overdue_ms - LOOK_MS // 5 else overdue_ms
+    return next_ms if run.has_room and next_ms < overdue_ms - LOOK_MS // 5 else overdue_ms
 
 
 def going_on(

@@ -19,6 +19,7 @@ from chalicelib.features.callbacks import service
 from chalicelib.features.jobs.service import delete
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs.service import cancel
+from tests.support.limited import limit, taken_up, with_targets
 from tests.support.world import NOON, TENANT, World
 
 HOUR = 3600
@@ -359,6 +360,25 @@ def test_a_waiting_run_keeps_its_slot_for_days_and_frees_it_at_its_end(elsewhere
     elsewhere.say(DONE)
     world.advance(2)
     assert world.run(second.id).status == "WAITING"
+
+
+@pytest.mark.parametrize("outcome", [DONE, BROKEN, None])
+def test_a_waiting_run_keeps_its_slots_at_the_gates_of_its_target_and_tenant(
+    elsewhere: Elsewhere, outcome: Succeeded | Failed | None
+) -> None:
+    world = with_targets(elsewhere.world)
+    limit(world, tenant={"concurrency": 1}, targets={"a": {"concurrency": 1}})
+    fields = {"config": {"target": "a"}, "retry": {"max_attempts": 1}}
+    first = elsewhere.begin(deadline=2 * HOUR, **fields)
+    second = trigger(world.engine, TENANT, first.job_id)
+    world.advance(1.9 * HOUR)
+    assert [world.run(run.id).status for run in (first, second)] == ["WAITING", "PENDING"]
+    assert taken_up(world).count(f"target:a slot {first.id}") == 1
+    if outcome:
+        elsewhere.say(outcome)
+    world.advance(3 if outcome else 0.2 * HOUR)
+    assert world.run(second.id).status == "WAITING"
+    assert not [each for each in taken_up(world) if first.id in each]
 
 
 def test_a_slot_that_nobody_could_leave_is_free_within_the_hour(elsewhere: Elsewhere) -> None:
