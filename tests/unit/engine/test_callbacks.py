@@ -367,7 +367,7 @@ def test_a_waiting_run_keeps_its_slots_at_the_gates_of_its_target_and_tenant(
     elsewhere: Elsewhere, outcome: Succeeded | Failed | None
 ) -> None:
     world = with_targets(elsewhere.world)
-    limit(world, tenant={"concurrency": 1}, targets={"a": {"concurrency": 1}})
+    limit(world.db, tenant={"concurrency": 1}, targets={"a": {"concurrency": 1}})
     fields = {"config": {"target": "a"}, "retry": {"max_attempts": 1}}
     first = elsewhere.begin(deadline=2 * HOUR, **fields)
     second = trigger(world.engine, TENANT, first.job_id)
