@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.breaker import room, tried
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run
@@ -248,26 +247,6 @@ class Gatekeeper:
     def _try(self, write: Write) -> None:
         with suppress(ConditionFailed):
             self._engine.db.runs.write(write)
-
-
-def tend(engine: Engine, timer: GateTimer) -> None:
-    """The dispatcher's look at a gate: call who may come, since a worker may have died; look again while any waits."""
-    keeper = Gatekeeper(engine, KnownLimits(engine))
-    try:
-        keeper.call(timer.tenant, [timer.gate])
-        gate, now_ms = Gate(timer.tenant, timer.gate), engine.clock.now_ms()
-        following = keeper.timer(gate, now_ms, f"tick {now_ms}")
-        if keeper.read(gate, waiting=1).waiting:
-            engine.db.timers.put_all([encode_timer(following)])
-            is_old = following.due_ms != timer.due_ms
-        else:
-            is_old = True
-        if is_old:
-            with suppress(ConditionFailed):
-                item = encode_timer(timer)
-                engine.db.timers.write(Delete((str(item["pk"]), str(item["sk"])), Is("writer", timer.writer)))
-    except Unavailable as error:
-        engine.telemetry.warning("A gate is left to the next tick.", gate=timer.gate, error=error.message)
 
 
 def _is_wider(gate: Gate, others: Sequence[Passage]) -> bool:

@@ -90,7 +90,7 @@ def _look_after(engine: Engine, state: _State) -> None:
     if not state.tended:
         return
     from chalicelib.engine.backfills import look_after
-    from chalicelib.engine.gatekeeper import tend
+    from chalicelib.engine.tending import tend
 
     for timer in state.tended:
         if engine.clock.monotonic() >= state.deadline:

@@ -29,7 +29,10 @@ def with_targets(world: World) -> World:
 
 
 def at(second: int) -> dict[str, str]:
-    return {"kind": "once", "at": f"2027-01-15T12:{second // 60:02}:{second % 60:02}Z"}
+    return {
+        "kind": "once",
+        "at": f"2027-01-15T{12 + second // 3600}:{second // 60 % 60:02}:{second % 60:02}Z",
+    }
 
 
 def starts(world: World) -> list[int]:

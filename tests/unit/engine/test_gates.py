@@ -8,10 +8,12 @@ from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.floor import encode_floor
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.timers import GateTimer
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
+from chalicelib.ports.table import Put
 from tests.support.limited import at, counted_deliveries, lasting, limit, starts, taken_up, with_targets
 from tests.support.world import NOON, TENANT, World
 
@@ -325,3 +327,30 @@ def test_the_jobs_own_rule_and_the_gates_hold_together(policy: str) -> None:
     assert len(world.runs()) == 15
     assert most["a"] == 1
     assert taken_up(world) == []
+
+
+def test_after_a_restore_nobody_is_called_who_was_due_below_the_floor() -> None:
+    world = World()
+    limit(world.db, tenant={"concurrency": 1})
+    for second in (10, *([13] * 150), 4000):
+        world.job(at(second), timeout_seconds=60)
+
+    def attempt(_job: Job, run: Run) -> Outcome:
+        if run.nominal_ms == NOON + 10_000:
+            world.advance(5)
+            raise Killed
+        return Succeeded({})
+
+    world.outcome = attempt
+    with pytest.raises(Killed):
+        world.advance(20)
+    waited = [run.status for run in world.runs()]
+    assert waited == [RunStatus.RUNNING, *([RunStatus.PENDING] * 150)]
+    world.db.timers.write(Put(encode_floor(NOON + 3_600_000)))
+    world.clock.ms = NOON + 3_700_000
+    world.queue.sent = []
+    world.advance(600)
+    assert starts(world) == [10_000, 4_000_000]
+    assert [run.skip_reason for run in world.runs()] == [*(["restored"] * 151), None]
+    assert not [each for each in taken_up(world) if " wait " in each]
+    assert not [timer for timer in world.timers() if isinstance(timer, GateTimer)]
