@@ -118,6 +118,16 @@ class Admission:
                 self._leave_job(job, run)
         self._leave_gates([run for _, run in runs])
 
+    def forget(self, message: RunMessage, run: Run) -> None:
+        """The run was called, and has nothing to do with that: it is over, or goes on elsewhere. Best effort."""
+        try:
+            if run.waits is None:
+                self._gates.forget(message)
+            elif run.is_final:
+                self._gates.leave([run])
+        except Unavailable as error:
+            self._engine.telemetry.warning("A call is left to its end.", run_id=run.id, error=error.message)
+
     def _leave_gates(self, runs: Sequence[Run]) -> None:
         if not any(run.leases or run.waits is not None for run in runs):
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.breaker import room, tried
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
+from chalicelib.domain.limits import RANKS
 from chalicelib.domain.run import Run
 from chalicelib.engine import record
 from chalicelib.engine.core import Engine, lane_of
@@ -117,11 +118,8 @@ class Gatekeeper:
             for each in held
         ]
         is_new = existing is None or existing.waits != name
-        if is_new:
-            self._move(message, existing, name, [place, *handed])
-        else:
-            for write in [place, *handed]:
-                self._try(write)
+        self._move(message, existing, name, [place, *handed])
+        if not is_new:
             self._wake_after_breaker(gate, message.run_id)
         self._engine.db.timers.put_all([encode_timer(self.timer(gate, now_ms, message.run_id))])
         if not _is_wider(gate, held):
@@ -129,11 +127,14 @@ class Gatekeeper:
         return is_new
 
     def _move(self, message: RunMessage, existing: Run | None, place: str, changes: Sequence[Write]) -> None:
-        """To the place, from another if it waited there, and onto the run's record, in one transaction."""
+        """To the place, from another if it waited there, and onto the run's record, in one transaction.
+
+        Refused if the run has gone on since it was read: nobody who has started leaves a place behind.
+        """
         expires_at = self._engine.settings.expires_at(self._engine.clock.now_ms())
         writes = [*changes, record.waiting(message, existing, place, expires_at)]
-        if existing is not None and existing.waits is not None:
-            writes.append(Delete(place_key(message.tenant, existing.waits)))
+        if existing is not None and existing.waits not in (None, place):
+            writes.append(Delete(place_key(message.tenant, existing.waits or "")))
         self._engine.db.transact(*(("runs", write) for write in writes))
 
     def keep(self, run: Run, until_ms: int) -> None:
@@ -154,6 +155,17 @@ class Gatekeeper:
                 left[run.tenant, gate_of_place(run.waits)] = None
         for tenant in {tenant for tenant, _ in left}:
             self.call(tenant, [name for whose, name in left if whose == tenant])
+
+    def forget(self, message: RunMessage) -> None:
+        """Take back the call of a run that does not wait any more, and whatever is left of its place; call the next."""
+        partition = gate_partition(message.tenant, message.called)
+        for priority in RANKS:
+            self._try(Delete((partition, rank(priority, message)), Is("run", message.run_id)))
+        handed = all_of(Is("run", message.run_id), Is("fence", 0))
+        for slot in decode_state(self._engine.db.runs.query(partition, high=PAST_SLOTS).items).slots:
+            if slot.run_id == message.run_id:
+                self._try(Delete(slot_key(partition, slot.number), handed))
+        self.call(message.tenant, [message.called])
 
     def call(self, tenant: str, names: Iterable[str]) -> None:
         """Hand free slots to the first who wait at these gates, and ring them."""

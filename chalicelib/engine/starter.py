@@ -69,8 +69,8 @@ class Starter:
                 run = self._carry_out(decision, ticket, job)
             except ConditionFailed:
                 continue
-            if message.called and existing is not None and isinstance(decision, Drop) and existing.is_final:
-                self._admission.leave(None, existing)
+            if message.called and existing is not None and isinstance(decision, Drop):
+                self._admission.forget(message, existing)
             return run
         raise Unavailable("The run's record changes faster than it can be read.")
 

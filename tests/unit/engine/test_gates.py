@@ -9,6 +9,8 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.floor import encode_floor
+from chalicelib.engine.gate_records import place_item, rank, slot_item
+from chalicelib.engine.gates import Gate
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.timers import GateTimer
 from chalicelib.features.jobs.trigger import trigger
@@ -299,6 +301,27 @@ def test_a_message_that_is_given_up_does_not_give_up_a_run_that_waits() -> None:
     world.outcome = attempt
     world.advance(60)
     assert {run.status for run in world.runs()} == {S}
+
+
+@pytest.mark.parametrize("is_handed", [True, False])
+def test_a_place_of_a_run_that_is_over_blocks_nobody(is_handed: bool) -> None:
+    world = World()
+    limit(world.db, tenant={"concurrency": 1})
+    first, gate = world.job(at(10)), Gate(TENANT, "tenant", 1)
+    world.advance(11)
+    (over,) = world.runs()
+    message = RunMessage(TENANT, first.id, 1, over.id, over.nominal_ms, over.due_ms, called="tenant")
+    now_ms = world.clock.now_ms()
+    world.db.runs.write(Put(place_item(gate, rank("normal", message), message, "fast", now_ms)))
+    if is_handed:
+        world.db.runs.write(Put(slot_item(gate.partition, 0, over.id, 0, now_ms + 60_000)))
+        world.queue.sent.append((now_ms, message.encode()))
+    for second in (20, 20, 21):
+        world.job(at(second))
+    world.advance(150)
+    assert starts(world)[0] == 10_000
+    assert len(world.executed) == 4
+    assert taken_up(world) == []
 
 
 def test_triggers_wait_like_everybody_else() -> None:
