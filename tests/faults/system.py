@@ -31,12 +31,13 @@ from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Database
 from chalicelib.wiring import Wiring
 from tests.faults.kinds import Crash
+from tests.faults.pool import Pool
 from tests.faults.wire import Wire
 from tests.support.api import Answer, ApiClient
 from tests.support.lanes import Lane, Message, event_of
 from tests.support.memory import FakeClock, FakeIds, MemoryTelemetry
 from tests.support.moto_wire import MotoAws
-from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, Inline
+from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
 PREFIX = "/chronos/test"
@@ -76,8 +77,8 @@ class Context:
 class _Parts(Wiring):
     """The composition root, with an engine and attempts of the test's: a process's, and gone with it."""
 
-    def __init__(self, engine: Engine, execute: Execute) -> None:
-        self._engine, self._execute = engine, execute
+    def __init__(self, engine: Engine, execute: Execute, pool: Pool) -> None:
+        self._engine, self._execute, self._pool = engine, execute, pool
 
     @cached_property
     def engine(self) -> Engine:
@@ -85,11 +86,14 @@ class _Parts(Wiring):
 
     @cached_property
     def _workers(self) -> dict[LaneName, Worker]:
-        return {name: Worker(self._engine, name, self._execute, Inline()) for name in LANES}
+        return {name: Worker(self._engine, name, self._execute, self._pool) for name in LANES}
 
 
 class System:
-    """`database` and `queue` make the adapters; `killed` says which attempts their worker does not survive."""
+    """`database` and `queue` make the adapters.
+
+    `killed` says which attempts their worker does not survive; `meanwhile` is what goes on while one is carried out.
+    """
 
     def __init__(self, database: MakeDatabase = AwsDatabase, queue: MakeQueue = SqsQueue) -> None:
         self.clock, self.telemetry = FakeClock(START), MemoryTelemetry()
@@ -112,11 +116,11 @@ class System:
             secrets=self.secrets,
             settings=EngineSettings(shards=1),
         )
-        self._attempt = attempts(self.clock, ExecutorSettings(), partial(callback_url, self.secrets))
         self._client = ApiClient(self.engine)
-        self._parts = _Parts(self.engine, self._execute)
+        self._begin_a_process()
         self._ticked_ms, self._is_behind = 0, False
         self.killed: Callable[[Job, Run], bool] = lambda _job, _run: False
+        self.meanwhile: Callable[[Run], object] = lambda _run: None
         self.names: dict[str, str] = {}
         self.effects: list[Effect] = []
         self.unrecorded: set[tuple[str, int]] = set()
@@ -195,14 +199,17 @@ class System:
 
     def _begin_a_process(self) -> None:
         """Nothing that was in memory is known any more."""
-        self._parts = _Parts(self.engine, self._execute)
+        pool = Pool(self.clock)
+        attempt = attempts(pool, ExecutorSettings(), partial(callback_url, self.secrets))
+        self._parts = _Parts(self.engine, partial(self._execute, attempt), pool)
         self.secrets._known.clear()
 
-    def _execute(self, job: Job, run: Run, deadline: float, stop: Stop) -> Outcome:
+    def _execute(self, attempt: Execute, job: Job, run: Run, deadline: float, stop: Stop) -> Outcome:
         self.effects.append(Effect(run, self.clock.now_ms()))
         if self.killed(job, run):
             raise Crash
-        return self._attempt(job, run, deadline, stop)
+        self.meanwhile(run)
+        return attempt(job, run, deadline, stop)
 
     def _deliver(self, name: LaneName) -> bool:
         """Hand over a batch of the lane, and one of its dead letters; whether there was any."""
@@ -229,13 +236,15 @@ class System:
 
     def _invoke(self, role: str, call: Callable[[], T]) -> T | None:
         """What the function answers; None if it failed, or its process died."""
-        self.wire.role = role
+        before, self.wire.role = self.wire.role, role
         try:
             return call()
         except Crash:
             self._begin_a_process()
         except Unavailable as error:
             self.telemetry.warning("A function failed.", role=role, error=error.message)
+        finally:
+            self.wire.role = before
         self.unrecorded |= self._unrecorded()
         return None
 

@@ -1,11 +1,12 @@
 """What the dispatcher does in one tick."""
 
 from chalicelib.domain.run import RunStatus
-from chalicelib.engine.timers import timer_key
+from chalicelib.engine.timers import GateTimer, encode_timer, timer_key
 from tests.faults.flow import CANCELLED, OK, Act, event
 from tests.faults.flows.api_runs import MORNING, asked_for, counted_each_run_once
 from tests.faults.flows.steps import FAILS_FIRST, RETRY_LATER, at, be_at, hourly, moment, ring
 from tests.faults.system import System
+from tests.support.world import TENANT
 
 
 @event({"near": [(30, OK)], "later": [(110, OK), (900, OK)], "slow": [(60, OK)], "relaxed": [(45, OK)]})
@@ -122,4 +123,27 @@ def a_tick_that_repairs(system: System) -> Act:
         system.deliver()
     system.engine.db.timers.delete_all([timer_key(timer)])
     be_at(system, 10)
+    return system.tick
+
+
+@event({"vanished": [(2, OK)], "stalled": [(2, OK)]})
+def a_tick_that_audits(system: System) -> Act:
+    """One message was never seen; the other's worker died, and it does not come back."""
+    system.killed = lambda _job, run: run.starts == 1 and run.job_id == stalled
+    vanished = system.job("vanished", at(2), timeout_seconds=1)
+    stalled = system.job("stalled", at(2), timeout_seconds=1)
+    ring(system, 2)
+    lane = system.lanes["fast"]
+    lane.messages = [message for message in lane.messages if vanished not in message.body]
+    system.deliver()
+    lane.messages = []
+    be_at(system, 180)
+    return system.tick
+
+
+@event({})
+def a_tick_over_a_gate_at_which_nobody_waits(system: System) -> Act:
+    timer = GateTimer(0, TENANT, "tenant", system.clock.now_ms(), "its writer")
+    system.engine.db.timers.put_all([encode_timer(timer)])
+    be_at(system, 0)
     return system.tick

@@ -1,7 +1,7 @@
 """What workers do with their batches."""
 
 from tests.faults.checker import Evidence
-from tests.faults.flow import FAILED, GIVEN_UP, OK, Act, event
+from tests.faults.flow import CANCELLED, FAILED, GIVEN_UP, OK, Act, event
 from tests.faults.flows.api_runs import MORNING, asked_for, counted_each_run_once
 from tests.faults.flows.steps import FAILS, FAILS_FIRST, ONCE, RETRY, RETRY_LATER, at, be_at, hourly, ring
 from tests.faults.system import System
@@ -135,4 +135,20 @@ def a_run_whose_worker_died_and_whose_job_is_gone(system: System) -> Act:
     system.deliver()
     assert system.api("DELETE", f"/jobs/{job}")
     be_at(system, 102)
+    return system.deliver
+
+
+@event({"slow": [(2, OK)]})
+def an_attempt_with_heartbeats(system: System) -> Act:
+    system.job("slow", at(2), config={"duration_seconds": 25}, timeout_seconds=60, concurrency=FORBID)
+    ring(system, 2)
+    return system.deliver
+
+
+@event({"slow": [(2, CANCELLED, OK)]})
+def an_attempt_that_is_cancelled_under_way(system: System) -> Act:
+    """By a client who asks once, and may be refused."""
+    system.job("slow", at(2), config={"duration_seconds": 25}, timeout_seconds=60)
+    system.meanwhile = lambda run: system.api("POST", f"/runs/{run.id}/cancel")
+    ring(system, 2)
     return system.deliver
