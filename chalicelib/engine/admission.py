@@ -82,10 +82,11 @@ class Admission:
         Who has no slot yet asks for no moment, so that moments are given in the order of the queues. The job's own slot
         is taken with the start: a run that waits for its turn is not active, and nobody is skipped for it.
         """
-        self._hold(entry, self._engine.clock.now_ms() + CALL_MS)
+        call_ms = CALL_MS[lane_of(entry.job)]
+        self._hold(entry, self._engine.clock.now_ms() + call_ms)
         message, wait_ms = self._pacer.turn(rates, entry.message)
         if wait_ms > self._engine.settings.hold_limit_ms:
-            self._hold(entry, message.at_ms + CALL_MS)
+            self._hold(entry, message.at_ms + call_ms)
             self._pacer.put_off([(entry.job, message)], are_known=entry.existing is not None)
             return None
         self._engine.clock.sleep(wait_ms / 1000)

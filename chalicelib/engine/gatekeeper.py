@@ -1,6 +1,6 @@
 """Carrying out what `passage.py` decides: slots at gates that jobs share, their queues, and calling who is next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.limits import RANKS
 from chalicelib.domain.run import Run
 from chalicelib.engine import record
-from chalicelib.engine.core import Engine, lane_of
+from chalicelib.engine.core import Engine, Lane, lane_of
 from chalicelib.engine.gate_records import (
     PAST_SLOTS,
     QUEUE,
@@ -45,8 +45,10 @@ from chalicelib.ports.table import (
     all_of,
 )
 
-CALL_MS = 60_000
-"""So long a slot is kept for a run that was called. If it does not come by then, the next one is called."""
+CALL_MS: Mapping[Lane, int] = {"fast": 60_000, "long": 300_000}
+"""So long a slot is kept for a run that was called: its message may have to wait for a worker. If it does not come by
+then, it is called again.
+"""
 TICK_MS = 60_000
 PAGES = 10
 """Pages of those who wait that are called at once where nothing limits how many run; the dispatcher goes on."""
@@ -231,10 +233,10 @@ class Gatekeeper:
 
     def _called(self, gate: Gate, calls: Sequence[tuple[int | None, Waiting]], now_ms: int) -> list[bool]:
         """Mark their places, and give them the slots that go with that; whether each was still there to be called."""
-        until_ms = now_ms + CALL_MS
 
         def is_called(call: tuple[int | None, Waiting]) -> bool:
             number, each = call
+            until_ms = now_ms + CALL_MS[each.lane]
             key, still = (gate.partition, each.sort_key), Below("called_ms", now_ms)
             writes: Writes = [("runs", Update(key, {"called_ms": until_ms}, when=still))]
             if number is not None:
