@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import Conflict, Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine import record
@@ -224,17 +224,23 @@ class Admission:
         return [("runs", record.skipping(message, "overlap", existing, now_ms=now_ms, expires_at=0))]
 
     def _cancel(self, job: Job, run_id: str) -> None:
-        """Ask the victim to stop; the one who wants its slot looks again anyway."""
-        item = self._engine.db.runs.get(run_key(job.tenant, run_id))
-        if item is None:
+        """Ask the victim to stop, if it is not over; the one who wants its slot looks again anyway.
+
+        A refusal may come from our own first try, whose answer was lost: then the victim is read once more.
+        """
+        for _ in range(2):
+            item = self._engine.db.runs.get(run_key(job.tenant, run_id))
+            if item is None:
+                return
+            try:
+                after = ask_to_stop(self._engine, decode_run(item))
+            except ConditionFailed:
+                continue
+            except Conflict:
+                return
+            if after.status is RunStatus.CANCELLED:
+                self.leave(job, after)
             return
-        victim = decode_run(item)
-        try:
-            after = ask_to_stop(self._engine, victim)
-        except ConditionFailed:
-            return
-        if after.status is RunStatus.CANCELLED:
-            self.leave(job, after)
 
     def _ring_next(self, job: Job, places: Sequence[Place]) -> None:
         now_ms = self._engine.clock.now_ms()
