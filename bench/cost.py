@@ -14,13 +14,13 @@ from bench.jobs import NOON, jobs
 from chalicelib.domain.cost import DISPATCH_SECONDS, DISPATCHER_GB, LOG_BYTES, Usage
 from chalicelib.domain.job import Job
 from chalicelib.domain.prices import PRICES, Architecture, Prices
-from chalicelib.engine.arm import first_timer
+from chalicelib.engine.audit.roster import ROUND_MS
 from chalicelib.engine.core import EngineSettings
-from chalicelib.engine.journal import PARTITIONS
-from chalicelib.engine.phase import PHASE_MS, sending_ms
 from chalicelib.engine.records import encode_job
-from chalicelib.engine.roster import ROUND_MS
-from chalicelib.engine.timers import encode_timer
+from chalicelib.engine.ringing.journal import PARTITIONS
+from chalicelib.engine.ringing.phase import PHASE_MS, sending_ms
+from chalicelib.engine.wheel.arm import first_timer
+from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.features.jobs import service
 from chalicelib.features.jobs.definition import definition_of
 from chalicelib.ports.table import Put

@@ -13,11 +13,11 @@ from typing import Any
 from bench.jobs import NOON, jobs
 from bench.stub import adapted
 from chalicelib.domain.job import Job
-from chalicelib.engine.arm import first_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import encode_job
 from chalicelib.engine.tick import tick
-from chalicelib.engine.timers import encode_timer
+from chalicelib.engine.wheel.arm import first_timer
+from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.ports.table import Item
 from infra.local import process
 from tests.support.aws import create_queues, create_tables, emulated

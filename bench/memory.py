@@ -64,7 +64,7 @@ def _work(url: str) -> None:
     from chalicelib.domain.ids import run_id
     from chalicelib.engine.message import Delivery, RunMessage
     from chalicelib.engine.records import encode_job
-    from chalicelib.engine.work import Worker
+    from chalicelib.engine.running.work import Worker
     from chalicelib.entrypoints import worker as entrypoint
     from chalicelib.executors.attempt import attempts
     from chalicelib.executors.base import ExecutorSettings

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from bench.jobs import NOON, jobs
 from bench.stub import StubAws, stubbed_engine, unstub
-from chalicelib.engine.arm import first_timer
 from chalicelib.engine.records import encode_job
 from chalicelib.engine.tick import tick
-from chalicelib.engine.timers import encode_timer, partition
+from chalicelib.engine.wheel.arm import first_timer
+from chalicelib.engine.wheel.timers import encode_timer, partition
 from chalicelib.ports.table import Item
 from tests.support.memory import FakeClock
 

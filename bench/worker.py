@@ -12,7 +12,7 @@ from chalicelib.aws.pool import ThreadPool
 from chalicelib.domain.ids import run_id
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.records import encode_job
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.work import Worker
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
 from chalicelib.wiring import WORKER_THREADS

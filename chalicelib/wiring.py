@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from chalicelib.config import Settings
     from chalicelib.domain.job import Job
     from chalicelib.domain.run import Run
-    from chalicelib.engine.work import Worker
+    from chalicelib.engine.running.work import Worker
     from chalicelib.http.pipeline import Services
 
 FAN_WIDTH = 16
@@ -80,8 +80,8 @@ class Wiring:
         from concurrent.futures import ThreadPoolExecutor
 
         from chalicelib.aws.pool import ThreadPool
-        from chalicelib.engine.signing import callback_url
-        from chalicelib.engine.work import Worker
+        from chalicelib.engine.running.signing import callback_url
+        from chalicelib.engine.running.work import Worker
         from chalicelib.executors.attempt import attempts
         from chalicelib.executors.base import ExecutorSettings
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.aws.expressions import encode
 from chalicelib.engine.core import EngineSettings
-from chalicelib.engine.floor import LATE_MS, encode_floor
+from chalicelib.engine.ringing.floor import LATE_MS, encode_floor
 from infra import account, refusals, stacks
 from infra.account import Live
 from infra.errors import Stop

@@ -23,16 +23,16 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import agenda_of, message_of, timetable_of, trigger_timer
-from chalicelib.engine.calendars import calendar_names, read_calendars
 from chalicelib.engine.core import Engine
-from chalicelib.engine.dispatch import dispatch
-from chalicelib.engine.due_job import decode_due_job
-from chalicelib.engine.floor import floor_for
-from chalicelib.engine.record import unchanged
+from chalicelib.engine.ledger.record import unchanged
+from chalicelib.engine.ledger.skips import skips_between
 from chalicelib.engine.records import dead_letters, decode_job, decode_run, encode_run, job_key, run_key
-from chalicelib.engine.skips import skips_between
-from chalicelib.engine.timers import BackfillTimer, RunTimer, encode_timer, timer_key
+from chalicelib.engine.ringing.dispatch import dispatch
+from chalicelib.engine.ringing.floor import floor_for
+from chalicelib.engine.wheel.arm import agenda_of, message_of, timetable_of, trigger_timer
+from chalicelib.engine.wheel.calendars import calendar_names, read_calendars
+from chalicelib.engine.wheel.due_job import decode_due_job
+from chalicelib.engine.wheel.timers import BackfillTimer, RunTimer, encode_timer, timer_key
 from chalicelib.ports.table import (
     Absent,
     Condition,

@@ -4,14 +4,14 @@ from contextlib import suppress
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
-from chalicelib.engine.floor import end_restored, floor_for
-from chalicelib.engine.gate_records import QUEUE, decode_state
-from chalicelib.engine.gatekeeper import Gatekeeper
-from chalicelib.engine.gates import Gate
-from chalicelib.engine.limits import KnownLimits
+from chalicelib.engine.flow.gate_records import QUEUE, decode_state
+from chalicelib.engine.flow.gatekeeper import Gatekeeper
+from chalicelib.engine.flow.gates import Gate
+from chalicelib.engine.flow.limits import KnownLimits
+from chalicelib.engine.flow.passage import PAGE
 from chalicelib.engine.message import decode
-from chalicelib.engine.passage import PAGE
-from chalicelib.engine.timers import GateTimer, encode_timer, timer_key
+from chalicelib.engine.ringing.floor import end_restored, floor_for
+from chalicelib.engine.wheel.timers import GateTimer, encode_timer, timer_key
 from chalicelib.ports.table import ConditionFailed, Delete, Is
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.engine.audit.watch import RESERVE_SECONDS, Group, Watch
 from chalicelib.engine.core import Engine
-from chalicelib.engine.dispatch import dispatch
-from chalicelib.engine.due import read_due, urgent_first
-from chalicelib.engine.floor import floor_for
-from chalicelib.engine.timers import GateTimer, TendedTimer, Timer
-from chalicelib.engine.watch import RESERVE_SECONDS, Group, Watch
+from chalicelib.engine.ringing.dispatch import dispatch
+from chalicelib.engine.ringing.due import read_due, urgent_first
+from chalicelib.engine.ringing.floor import floor_for
+from chalicelib.engine.wheel.timers import GateTimer, TendedTimer, Timer
 
 CHUNK = 1000
 """Timers dispatched together: one journal page, some ten calls for jobs, a hundred for messages."""

@@ -12,7 +12,7 @@ blueprint = Blueprint(__name__)
 
 def handle(event: dict[str, Any], parts: Wiring) -> dict[str, Any]:
     """Settle one batch."""
-    from chalicelib.engine.dead_letters import bury
+    from chalicelib.engine.running.dead_letters import bury
 
     batch = deliveries(event)
     failed = bury(parts.engine, batch)

@@ -2,15 +2,15 @@
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.core import Engine
-from chalicelib.engine.timers import DispatchedTimer
+from chalicelib.engine.wheel.timers import DispatchedTimer
 
 
 def ring_if_near(engine: Engine, timer: DispatchedTimer | None) -> None:
     """The commit stands whatever happens here: a timer that could not be rung is left to the dispatcher."""
     if timer is None or timer.due_ms >= engine.clock.now_ms() + engine.settings.horizon_ms:
         return
-    from chalicelib.engine.dispatch import dispatch
-    from chalicelib.engine.floor import floor_for
+    from chalicelib.engine.ringing.dispatch import dispatch
+    from chalicelib.engine.ringing.floor import floor_for
 
     try:
         dispatch(engine, [timer], floor_ms=floor_for(engine, [timer]))

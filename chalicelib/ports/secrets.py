@@ -3,7 +3,7 @@
 from typing import Literal, Protocol
 
 SecretName = Literal["signing-key", "public-url"]
-"""`signing-key`: the keys that sign callbacks (see `engine/signing.py`). `public-url`: where clients reach the api."""
+"""`signing-key`: the keys that sign callbacks (`engine/running/signing.py`). `public-url`: the address of the api."""
 
 
 class Secrets(Protocol):

@@ -53,6 +53,9 @@ FOREIGN = {
     "chalice": {"http", "entrypoints"},
     "aws_lambda_powertools": {"aws"},
 }
+ROOMS = ("wheel", "ledger", "ringing", "flow", "running", "audit")
+"""The engine's folders: each knows those before it. Beside them lies what is common, and what stands on top of all."""
+COMMON = {"core", "message", "records", "retention"}
 PURE = ("domain", "engine")
 IMPURE_MODULES = {"os", "time", "random", "secrets", "socket", "subprocess"}
 
@@ -83,6 +86,16 @@ def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
     for name in imports(path):
         if name.startswith("chalicelib."):
             assert name.split(".")[1] in ALLOWED[layer], f"{layer} must not import {name}"
+
+
+@pytest.mark.parametrize("room", [*sorted(COMMON), *ROOMS])
+def test_a_room_of_the_engine_knows_only_those_before_it(room: str) -> None:
+    before = set(ROOMS[: ROOMS.index(room) + 1] if room in ROOMS else ()) | COMMON
+    place = PACKAGE / "engine" / room
+    for path in place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]:
+        for line in ast.parse(path.read_text()).body:
+            if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("chalicelib.engine."):
+                assert str(line.module).split(".")[2] in before, f"{path.name} must not import {line.module}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

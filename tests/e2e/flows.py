@@ -12,11 +12,11 @@ import requests
 from chalicelib.aws.expressions import encode, encode_key
 from chalicelib.domain.ids import bucket_of, job_id, run_id
 from chalicelib.domain.job import Job
-from chalicelib.engine.journal import GRACE_MS, encode_pages
+from chalicelib.engine.audit.pulse import pulse_key
 from chalicelib.engine.message import RunMessage
-from chalicelib.engine.pulse import pulse_key
 from chalicelib.engine.records import encode_job
-from chalicelib.engine.timers import GateTimer, JobTimer, RunTimer, Timer, encode_timer
+from chalicelib.engine.ringing.journal import GRACE_MS, encode_pages
+from chalicelib.engine.wheel.timers import GateTimer, JobTimer, RunTimer, Timer, encode_timer
 from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
 from tests.e2e.conftest import Api, in_seconds, ms

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.findings import audit_partition
+from chalicelib.engine.audit.findings import audit_partition
 from infra.local.fixtures import Stack
 from tests.e2e.conftest import Api
 from tests.e2e.flows import TENANT, Flows

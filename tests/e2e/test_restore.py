@@ -13,9 +13,9 @@ import pytest
 from chalicelib.aws.expressions import encode
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import trigger_timer
 from chalicelib.engine.records import encode_run, skips_of_job
-from chalicelib.engine.timers import JobTimer, encode_timer
+from chalicelib.engine.wheel.arm import trigger_timer
+from chalicelib.engine.wheel.timers import JobTimer, encode_timer
 from infra import account, restore
 from infra.local import stack as local
 from infra.local.fixtures import Stack

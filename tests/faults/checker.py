@@ -8,7 +8,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.occurrences import timetable
 from chalicelib.domain.run import DEAD, Run
 from chalicelib.engine.records import decode_job
-from chalicelib.engine.timers import JobTimer
+from chalicelib.engine.wheel.timers import JobTimer
 from tests.faults.flow import GIVEN_UP, End, Ends
 from tests.faults.system import System
 from tests.support.world import NOON

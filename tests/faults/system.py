@@ -18,11 +18,11 @@ from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.core import Lane as LaneName
-from chalicelib.engine.journal import PARTITIONS, JournalPage, decode_page, journal_partition
 from chalicelib.engine.records import decode_run
-from chalicelib.engine.signing import callback_url
-from chalicelib.engine.timers import Timer, decode_timer
-from chalicelib.engine.work import Execute, Worker
+from chalicelib.engine.ringing.journal import PARTITIONS, JournalPage, decode_page, journal_partition
+from chalicelib.engine.running.signing import callback_url
+from chalicelib.engine.running.work import Execute, Worker
+from chalicelib.engine.wheel.timers import Timer, decode_timer
 from chalicelib.entrypoints import dead_letters, dispatcher, worker
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings

@@ -9,8 +9,8 @@ import pytest
 from chalicelib.aws.telemetry import NAMESPACE
 from chalicelib.config import PREFIX, Settings
 from chalicelib.domain.retention import PLANS
-from chalicelib.engine import findings, watch
-from chalicelib.engine.pulse import LATE_MS
+from chalicelib.engine.audit import findings, watch
+from chalicelib.engine.audit.pulse import LATE_MS
 from infra.functions import Function, from_outputs, functions, policy
 from infra.project import defaults
 from infra.template import environment, infra_template, merge_template, package_policy

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.engine.core import Engine
-from chalicelib.engine.timers import JobTimer, decode_timer, partition
+from chalicelib.engine.wheel.timers import JobTimer, decode_timer, partition
 from tests.support.api import ApiClient
 from tests.support.memory import FakeClock
 

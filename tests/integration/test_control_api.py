@@ -9,10 +9,10 @@ from chalicelib.domain.ids import run_id
 from chalicelib.domain.outcome import Failed
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine
+from chalicelib.engine.ledger.streak import streak_key
 from chalicelib.engine.message import Delivery, RunMessage
-from chalicelib.engine.streak import streak_key
-from chalicelib.engine.timers import JobTimer, decode_timer, partition
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.work import Worker
+from chalicelib.engine.wheel.timers import JobTimer, decode_timer, partition
 from tests.support.api import HTTP_JOB, ApiClient, document
 from tests.support.memory import FakeClock
 from tests.support.world import NOON, Inline

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine
-from chalicelib.engine.signing import callback_url
+from chalicelib.engine.running.signing import callback_url
 from chalicelib.http.docs import routes, table
 from chalicelib.http.pipeline import Services
 from tests.support.api import HTTP_JOB, ApiClient, document

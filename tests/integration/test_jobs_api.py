@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, job_key
-from chalicelib.engine.timers import JobTimer, decode_timer, partition
+from chalicelib.engine.wheel.timers import JobTimer, decode_timer, partition
 from tests.support.api import HTTP_JOB, ApiClient
 from tests.support.memory import FakeClock
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.limits import MAX_TARGETS, Limits
 from chalicelib.engine.core import Engine
-from chalicelib.engine.limits import limits_key
+from chalicelib.engine.flow.limits import limits_key
 from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
 

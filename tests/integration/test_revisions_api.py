@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.engine.core import Engine
-from chalicelib.engine.revisions import KEPT_DAYS, read_revision, revision_key
+from chalicelib.engine.ledger.revisions import KEPT_DAYS, read_revision, revision_key
 from chalicelib.ports.table import Put
 from tests.support.api import HTTP_JOB, ApiClient
 from tests.support.memory import FakeClock

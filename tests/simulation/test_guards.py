@@ -41,7 +41,7 @@ def test_every_guard_is_where_the_table_has_it() -> None:
 
 
 def test_a_guard_that_has_moved_is_told() -> None:
-    cut = Cut("engine.start:is_too_late", "no such source", "")
+    cut = Cut("engine.flow.start:is_too_late", "no such source", "")
     guard = replace(GUARDS[0], cuts=(cut,))
     with pytest.raises(GuardMoved, match="is_too_late"), without(guard):
         pytest.fail("nothing was cut")

@@ -9,8 +9,8 @@ from chalicelib.domain.calendars import CalendarDefinition
 from chalicelib.domain.errors import ChronosError, Unavailable
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.job import Job, JobDefinition
-from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
+from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.backfills import service as backfills
 from chalicelib.features.backfills.views import BackfillRequest
 from chalicelib.features.base import Principal

@@ -9,10 +9,10 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.core import Lane as LaneName
-from chalicelib.engine.dead_letters import bury
 from chalicelib.engine.message import Delivery
+from chalicelib.engine.running.dead_letters import bury
+from chalicelib.engine.running.work import Worker
 from chalicelib.engine.tick import tick
-from chalicelib.engine.work import Worker
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Key

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import ceil
 
 from chalicelib.domain.cost import BATCH, item_bytes
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.work import Worker
 from chalicelib.ports.queue import Outgoing
 from chalicelib.ports.table import Check, Item, Key, Page, TableName, Update, Write
 from tests.support.memory import FakeClock, MemoryDatabase, MemoryQueue, MemoryTable, key_of

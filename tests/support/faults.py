@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import RunStatus
 from chalicelib.engine.message import Delivery
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.work import Worker
 from chalicelib.ports.queue import Outgoing, Queue
 from chalicelib.ports.table import ConditionFailed, Database, Item, Key, Page, Table, TableName, Write
 from tests.support.memory import MemoryQueue

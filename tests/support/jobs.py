@@ -3,8 +3,8 @@
 from typing import Any
 
 from chalicelib.domain.job import Job
-from chalicelib.engine.due_job import DueJob, decode_due_job
 from chalicelib.engine.records import encode_job
+from chalicelib.engine.wheel.due_job import DueJob, decode_due_job
 from tests.support.world import NOON
 
 

@@ -8,7 +8,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.outcome import Outcome, Succeeded
 from chalicelib.domain.run import Run
-from chalicelib.engine.limits import limits_key
+from chalicelib.engine.flow.limits import limits_key
 from chalicelib.engine.message import decode
 from chalicelib.ports.table import Put
 from tests.support.memory import MemoryDatabase

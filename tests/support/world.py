@@ -9,15 +9,15 @@ from chalicelib.domain.ids import bucket_of, job_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Outcome, Succeeded
 from chalicelib.domain.run import TRANSITIONS, Run, RunStatus
-from chalicelib.engine.arm import first_timer
 from chalicelib.engine.core import Engine, EngineSettings
-from chalicelib.engine.dead_letters import bury
-from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.message import Delivery, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_job, job_key, run_key, run_partitions
+from chalicelib.engine.ringing.dispatch import dispatch
+from chalicelib.engine.running.dead_letters import bury
+from chalicelib.engine.running.work import Worker
 from chalicelib.engine.tick import tick
-from chalicelib.engine.timers import Timer, decode_timer, encode_timer, partition
-from chalicelib.engine.work import Worker
+from chalicelib.engine.wheel.arm import first_timer
+from chalicelib.engine.wheel.timers import Timer, decode_timer, encode_timer, partition
 from chalicelib.ports.pool import Task
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Put, Update, Write

@@ -9,7 +9,6 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from chalicelib.domain.ids import backfill_id, is_id
 from chalicelib.domain.instants import epoch_ms
 from chalicelib.domain.job import Job
-from chalicelib.engine.arm import timetable_of
 from chalicelib.engine.backfills import (
     advance,
     backfill_key,
@@ -23,7 +22,8 @@ from chalicelib.engine.backfills import (
 )
 from chalicelib.engine.core import Engine
 from chalicelib.engine.retention import is_kept
-from chalicelib.engine.timers import encode_timer
+from chalicelib.engine.wheel.arm import timetable_of
+from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.features.backfills.views import BackfillRequest
 from chalicelib.features.base import Principal
 from chalicelib.features.idempotency import IdempotencyKey, Note, once

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from chalicelib.domain.calendars import CalendarContent, CalendarDefinition
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
-from chalicelib.engine.calendars import calendar_key, calendars_of, uses_of
 from chalicelib.engine.core import Engine
+from chalicelib.engine.wheel.calendars import calendar_key, calendars_of, uses_of
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.jobs import service as jobs

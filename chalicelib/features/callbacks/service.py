@@ -6,10 +6,10 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
-from chalicelib.engine.callback import Verdict, conclude, follow_up, is_awaited, note
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, decode_run, job_key, run_key
-from chalicelib.engine.signing import claim
+from chalicelib.engine.running.callback import Verdict, conclude, follow_up, is_awaited, note
+from chalicelib.engine.running.signing import claim
 from chalicelib.ports.table import ConditionFailed
 
 TRIES = 5

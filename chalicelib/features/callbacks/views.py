@@ -8,7 +8,7 @@ from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.progress import MAX_MESSAGE, Progress
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.settle import MAX_MESSAGE as MAX_ERROR
+from chalicelib.engine.ledger.settle import MAX_MESSAGE as MAX_ERROR
 from chalicelib.executors.json_values import bounded, without
 
 MAX_RESULT_BYTES = 8_192

@@ -7,9 +7,9 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.instants import epoch_ms
 from chalicelib.domain.job import MAX_TIMEOUT_SECONDS, Job, JobDefinition
 from chalicelib.domain.schedule import Moment
-from chalicelib.engine.arm import agenda_of
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import encode_job
+from chalicelib.engine.wheel.arm import agenda_of
 from chalicelib.features.base import Answer, Request, Response, Route
 from chalicelib.features.costs.views import CostEstimate, JobCost, bound, items, moments, prices_of
 from chalicelib.features.jobs.api import DEFINITION

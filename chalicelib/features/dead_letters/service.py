@@ -4,10 +4,10 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import trigger_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import dead_letters, encode_run, run_key
-from chalicelib.engine.timers import encode_timer
+from chalicelib.engine.wheel.arm import trigger_timer
+from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service as jobs

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.engine.audit.pulse import read_pulses
 from chalicelib.engine.core import Engine
-from chalicelib.engine.pulse import read_pulses
 from chalicelib.features.base import VERSION, Answer, Request, Response, Route
 from chalicelib.features.health.watch import (
     UNKNOWN_AUDITOR,

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.engine.journal import PARTITIONS, look_of
-from chalicelib.engine.pulse import HOUR_MS, HOURS, LATE_MS, Pulse, alive, verified_until
+from chalicelib.engine.audit.pulse import HOUR_MS, HOURS, LATE_MS, Pulse, alive, verified_until
+from chalicelib.engine.ringing.journal import PARTITIONS, look_of
 
 AUDITOR_BEHIND_MS = 300_000
 """Pages are looked at each minute; after this, what vanished is not rung again in time."""

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from chalicelib.domain import pause
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
-from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
+from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.base import JSON, MERGE_PATCH, Answer, Body, NoFields, Request, Response, Route
 from chalicelib.features.conditional import etag
 from chalicelib.features.jobs import changes, service

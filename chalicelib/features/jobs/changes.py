@@ -5,10 +5,10 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.pause import is_paused
-from chalicelib.engine.arm import agenda_of, first_missed, first_timer, parked_timer, timetable_of
-from chalicelib.engine.calendars import NO_CALENDARS, Calendars
-from chalicelib.engine.missed import SkippedRange
-from chalicelib.engine.timers import JobTimer
+from chalicelib.engine.wheel.arm import agenda_of, first_missed, first_timer, parked_timer, timetable_of
+from chalicelib.engine.wheel.calendars import NO_CALENDARS, Calendars
+from chalicelib.engine.wheel.missed import SkippedRange
+from chalicelib.engine.wheel.timers import JobTimer
 
 
 def created(definition: JobDefinition, *, job_id: str, tenant: str, shards: int, now_ms: int) -> Job:

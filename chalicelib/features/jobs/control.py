@@ -10,8 +10,8 @@ from chalicelib.domain.job import Job, PauseCause
 from chalicelib.domain.pause import MAX_NOTE, PauseFields, is_paused
 from chalicelib.domain.schedule import Moment
 from chalicelib.domain.skip_next import MAX_SKIPPED, unwanted
-from chalicelib.engine.arm import agenda_of, timetable_of
-from chalicelib.engine.calendars import Calendars
+from chalicelib.engine.wheel.arm import agenda_of, timetable_of
+from chalicelib.engine.wheel.calendars import Calendars
 
 _MOMENT: dict[str, Any] = {"format": "date-time"}
 

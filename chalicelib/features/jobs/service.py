@@ -6,12 +6,12 @@ from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.ids import is_id, job_id
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
 from chalicelib.domain.pause import is_paused, status_at
-from chalicelib.engine.arm import first_timer, parked_timer
 from chalicelib.engine.core import Engine
+from chalicelib.engine.ledger.revisions import change_writes, deletion_writes, expire_all
+from chalicelib.engine.ledger.streak import Writes, beginning_anew, forgotten
 from chalicelib.engine.records import decode_job, encode_job, job_key, jobs_list
-from chalicelib.engine.revisions import change_writes, deletion_writes, expire_all
-from chalicelib.engine.streak import Writes, beginning_anew, forgotten
-from chalicelib.engine.timers import DispatchedTimer, encode_timer
+from chalicelib.engine.wheel.arm import first_timer, parked_timer
+from chalicelib.engine.wheel.timers import DispatchedTimer, encode_timer
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
@@ -194,7 +194,7 @@ def _along(engine: Engine, before: Job, after: Job, now_ms: int) -> Writes:
         writes = (("runs", beginning_anew(after)),)
     lost = never_run(before, after, now_ms)
     if lost:
-        from chalicelib.engine.dispatch import encode_skipped
+        from chalicelib.engine.ringing.dispatch import encode_skipped
 
         writes += (("runs", Put(encode_skipped(lost, engine.settings.expires_at(now_ms)))),)
     return writes

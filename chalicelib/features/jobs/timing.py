@@ -12,7 +12,8 @@ from chalicelib.domain.errors import FieldProblem
 from chalicelib.domain.job import Job
 from chalicelib.domain.occurrences import timetables
 from chalicelib.domain.schedule import CronSchedule, IntervalSchedule, Schedule
-from chalicelib.engine.calendars import (
+from chalicelib.engine.core import Engine
+from chalicelib.engine.wheel.calendars import (
     NO_CALENDARS,
     Calendars,
     calendar_key,
@@ -21,8 +22,7 @@ from chalicelib.engine.calendars import (
     effective,
     uses_of,
 )
-from chalicelib.engine.core import Engine
-from chalicelib.engine.due_job import Scheduled
+from chalicelib.engine.wheel.due_job import Scheduled
 from chalicelib.features.validation import refusal
 from chalicelib.ports.table import Check, Delete, Is, Item, Put, TableName, Write
 

@@ -10,10 +10,10 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.merge_patch import merged
 from chalicelib.domain.pause import MAX_NOTE
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.arm import trigger_timer
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import encode_run
-from chalicelib.engine.timers import encode_timer
+from chalicelib.engine.wheel.arm import trigger_timer
+from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.executors.json_values import bounded
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near

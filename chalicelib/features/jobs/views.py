@@ -14,9 +14,9 @@ from chalicelib.domain.run import SkipReason
 from chalicelib.domain.schedule_warnings import ScheduleWarning, WarningCode
 from chalicelib.domain.schedules import warnings_of
 from chalicelib.domain.skip_next import is_unwanted
-from chalicelib.engine.arm import agenda_of, timetable_of
-from chalicelib.engine.calendars import Calendars
-from chalicelib.engine.due_job import Scheduled
+from chalicelib.engine.wheel.arm import agenda_of, timetable_of
+from chalicelib.engine.wheel.calendars import Calendars
+from chalicelib.engine.wheel.due_job import Scheduled
 from chalicelib.features.jobs.changes import asleep_until
 from chalicelib.features.jobs.control import Pause, pause_view
 from chalicelib.features.paging import Page

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.limits import TargetLimits, TenantLimits
 from chalicelib.engine.core import Engine
-from chalicelib.engine.gates import TENANT_GATE, target_gate
+from chalicelib.engine.flow.gates import TENANT_GATE, target_gate
 from chalicelib.executors.hosts import host_name
 from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.features.conditional import etag

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.limits import MAX_TARGETS, NO_LIMITS, Limits, TargetLimits, TenantLimits
 from chalicelib.engine.core import Engine
-from chalicelib.engine.gate_records import QUEUE
-from chalicelib.engine.gatekeeper import Gatekeeper
-from chalicelib.engine.gates import TENANT_GATE, Gate, gate_named, target_gate
-from chalicelib.engine.limits import KnownLimits, decode_limits, limits_key
-from chalicelib.engine.passage import GateState
+from chalicelib.engine.flow.gate_records import QUEUE
+from chalicelib.engine.flow.gatekeeper import Gatekeeper
+from chalicelib.engine.flow.gates import TENANT_GATE, Gate, gate_named, target_gate
+from chalicelib.engine.flow.limits import KnownLimits, decode_limits, limits_key
+from chalicelib.engine.flow.passage import GateState
 from chalicelib.features.conditional import require_match
 from chalicelib.ports.table import Absent, ConditionFailed, Is, Item, Put
 

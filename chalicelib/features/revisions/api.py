@@ -4,8 +4,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.ids import instant_of, ulid
-from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
+from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.features.conditional import etag
 from chalicelib.features.jobs.views import SavedJob, saved_job

@@ -4,7 +4,7 @@ from chalicelib.domain.errors import FieldProblem, Invalid, NotFound
 from chalicelib.domain.ids import is_id
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.engine.core import Engine
-from chalicelib.engine.revisions import DELETED, Revision, newest_first, read_revision
+from chalicelib.engine.ledger.revisions import DELETED, Revision, newest_first, read_revision
 from chalicelib.features.base import Principal
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.changes import redefined

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.differences import differences
 from chalicelib.domain.instants import rfc3339
-from chalicelib.engine.revisions import Revision
+from chalicelib.engine.ledger.revisions import Revision
 from chalicelib.features.paging import Page
 
 _MOMENT: dict[str, Any] = {"format": "date-time"}

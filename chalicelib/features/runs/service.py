@@ -5,9 +5,9 @@ from collections.abc import Callable
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.ids import is_id
 from chalicelib.domain.run import Run
-from chalicelib.engine.admission import Admission
-from chalicelib.engine.cancel import ask_to_stop
 from chalicelib.engine.core import Engine
+from chalicelib.engine.flow.admission import Admission
+from chalicelib.engine.ledger.cancel import ask_to_stop
 from chalicelib.engine.records import decode_job, decode_run, job_key, run_key, run_partitions, runs_of_job
 from chalicelib.engine.retention import is_shown
 from chalicelib.features.jobs import service as jobs

@@ -13,8 +13,8 @@ from chalicelib.domain.instants import epoch_ms, rfc3339
 from chalicelib.domain.schedule import CronSchedule, Moment, Schedule
 from chalicelib.domain.schedules import Schedules, as_list, words_of
 from chalicelib.domain.zones import load_zone
-from chalicelib.engine.arm import agenda_of
 from chalicelib.engine.core import Engine
+from chalicelib.engine.wheel.arm import agenda_of
 from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.features.jobs.timing import calendars_for
 from chalicelib.features.jobs.views import Warned, warned

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.ids import is_id
 from chalicelib.engine.core import Engine
+from chalicelib.engine.ledger.revisions import (
+    Revision,
+    newest_first,
+    oldest_first,
+    read_revision,
+    revision_of,
+)
 from chalicelib.engine.records import decode_job, job_key
-from chalicelib.engine.revisions import Revision, newest_first, oldest_first, read_revision, revision_of
 
 AT_ONCE = 50
 """Revisions read for one page. A job that was changed more often in it is told in shorter pages."""

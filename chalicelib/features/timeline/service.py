@@ -5,12 +5,9 @@ from itertools import islice
 
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.run import Run
-from chalicelib.engine.calendars import read_calendars
 from chalicelib.engine.core import Engine
-from chalicelib.engine.records import decode_run, run_key
-from chalicelib.engine.retention import is_shown
-from chalicelib.engine.skips import skips_between
-from chalicelib.engine.timeline import (
+from chalicelib.engine.ledger.skips import skips_between
+from chalicelib.engine.ledger.timeline import (
     Entry,
     Occurrence,
     Segment,
@@ -18,6 +15,9 @@ from chalicelib.engine.timeline import (
     segments_of,
     timeline,
 )
+from chalicelib.engine.records import decode_run, run_key
+from chalicelib.engine.retention import is_shown
+from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.timeline.history import History, history
 
 ECHO_MARGIN_MS = 60_000

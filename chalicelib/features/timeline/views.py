@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.run import RunStatus, Trigger
-from chalicelib.engine.timeline import Entry, Outcome, Segment
+from chalicelib.engine.ledger.timeline import Entry, Outcome, Segment
 from chalicelib.features.paging import Page
 
 _MOMENT: dict[str, Any] = {"format": "date-time"}

@@ -1,6 +1,6 @@
 """What becomes of runs that work elsewhere, and call back."""
 
-from chalicelib.engine.signing import callback_url
+from chalicelib.engine.running.signing import callback_url
 from tests.faults.flow import OK, Act, event, request
 from tests.faults.flows.steps import ONCE, RETRY, at, be_at, ring
 from tests.faults.system import System

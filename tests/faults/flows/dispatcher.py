@@ -1,7 +1,7 @@
 """What the dispatcher does in one tick."""
 
 from chalicelib.domain.run import RunStatus
-from chalicelib.engine.timers import GateTimer, encode_timer, timer_key
+from chalicelib.engine.wheel.timers import GateTimer, encode_timer, timer_key
 from tests.faults.flow import CANCELLED, OK, Act, event
 from tests.faults.flows.api_runs import MORNING, asked_for, counted_each_run_once
 from tests.faults.flows.steps import FAILS_FIRST, RETRY_LATER, at, be_at, hourly, moment, ring

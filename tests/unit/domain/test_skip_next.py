@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.job import Job
 from chalicelib.domain.skip_next import is_unwanted, skipping, unwanted
-from chalicelib.engine.arm import timetable_of
+from chalicelib.engine.wheel.arm import timetable_of
 from tests.support.jobs import some_job
 from tests.support.world import NOON
 

@@ -5,10 +5,10 @@ from contextlib import suppress
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.run import RunStatus
-from chalicelib.engine.arm import first_timer
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import job_key
-from chalicelib.engine.timers import JobTimer, RunTimer, encode_timer
+from chalicelib.engine.wheel.arm import first_timer
+from chalicelib.engine.wheel.timers import JobTimer, RunTimer, encode_timer
 from chalicelib.ports.table import Put
 from tests.support.world import NOON, TENANT, World
 

@@ -11,12 +11,12 @@ from chalicelib.domain.ids import run_id
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.run import RunStatus, SkipReason
-from chalicelib.engine.arm import first_timer
-from chalicelib.engine.calendars import calendar_key, calendar_names, read_calendars
+from chalicelib.engine.flow.start import Drop, Start, decide_start
+from chalicelib.engine.ledger.record import new_run
 from chalicelib.engine.message import RunMessage
-from chalicelib.engine.record import new_run
-from chalicelib.engine.start import Drop, Start, decide_start
-from chalicelib.engine.timers import JobTimer, decode_timer, encode_timer
+from chalicelib.engine.wheel.arm import first_timer
+from chalicelib.engine.wheel.calendars import calendar_key, calendar_names, read_calendars
+from chalicelib.engine.wheel.timers import JobTimer, decode_timer, encode_timer
 from chalicelib.features.jobs import changes
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.service import Change

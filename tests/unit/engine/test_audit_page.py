@@ -7,8 +7,10 @@ import pytest
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.audit_page import DENSE, SPARSE_FACTOR, Leased, Lost, is_over, reads_of, verdict
-from chalicelib.engine.journal import (
+from chalicelib.engine.audit.audit_page import DENSE, SPARSE_FACTOR, Leased, Lost, is_over, reads_of, verdict
+from chalicelib.engine.message import RunMessage
+from chalicelib.engine.records import encode_run, run_key
+from chalicelib.engine.ringing.journal import (
     GRACE_MS,
     PAGE_MESSAGES,
     SPREAD_FROM,
@@ -16,8 +18,6 @@ from chalicelib.engine.journal import (
     encode_pages,
     grace_ms,
 )
-from chalicelib.engine.message import RunMessage
-from chalicelib.engine.records import encode_run, run_key
 from tests.support.jobs import some_job
 from tests.support.world import NOON
 

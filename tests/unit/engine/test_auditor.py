@@ -9,14 +9,14 @@ import pytest
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.auditor import PAGES
-from chalicelib.engine.findings import MOST, Finding, encode_findings
-from chalicelib.engine.journal import journal_partition
+from chalicelib.engine.audit.auditor import PAGES
+from chalicelib.engine.audit.findings import MOST, Finding, encode_findings
+from chalicelib.engine.audit.pulse import decode_pulse, pulse_key
 from chalicelib.engine.message import Delivery
-from chalicelib.engine.pulse import decode_pulse, pulse_key
 from chalicelib.engine.records import run_key
+from chalicelib.engine.ringing.journal import journal_partition
+from chalicelib.engine.running.work import Worker
 from chalicelib.engine.tick import tick
-from chalicelib.engine.work import Worker
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.ports.table import Put

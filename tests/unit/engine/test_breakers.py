@@ -8,8 +8,8 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.limits import BreakerRule
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.gate_records import decode_state
-from chalicelib.engine.gates import Gate
+from chalicelib.engine.flow.gate_records import decode_state
+from chalicelib.engine.flow.gates import Gate
 from chalicelib.engine.message import Delivery
 from tests.support.limited import at, counted_deliveries, limit, starts, taken_up, with_targets
 from tests.support.world import NOON, TENANT, World

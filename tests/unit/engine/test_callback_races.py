@@ -10,7 +10,7 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
 from chalicelib.engine.records import run_key
-from chalicelib.engine.signing import callback_url
+from chalicelib.engine.running.signing import callback_url
 from chalicelib.features.callbacks import service
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs.service import cancel

@@ -14,7 +14,7 @@ from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import decode_job, job_key, run_key
-from chalicelib.engine.signing import callback_url
+from chalicelib.engine.running.signing import callback_url
 from chalicelib.features.callbacks import service
 from chalicelib.features.jobs.service import delete
 from chalicelib.features.jobs.trigger import trigger

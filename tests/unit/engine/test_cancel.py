@@ -14,12 +14,12 @@ from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.admission import Admission
-from chalicelib.engine.cancel import ask_to_stop, cancelled
-from chalicelib.engine.heartbeat import Active, beat
+from chalicelib.engine.flow.admission import Admission
+from chalicelib.engine.ledger.cancel import ask_to_stop, cancelled
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.records import run_key
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.heartbeat import Active, beat
+from chalicelib.engine.running.work import Worker
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs.service import cancel
 from chalicelib.ports.stop import Stop

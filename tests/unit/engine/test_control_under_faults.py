@@ -12,8 +12,8 @@ from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.outcome import Failed
 from chalicelib.domain.pause import is_paused, paused
 from chalicelib.domain.run import RunStatus
+from chalicelib.engine.ledger.streak import streak_key
 from chalicelib.engine.records import decode_job, job_key
-from chalicelib.engine.streak import streak_key
 from chalicelib.features.idempotency import IdempotencyKey
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.trigger import trigger

@@ -13,10 +13,10 @@ from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run
-from chalicelib.engine.floor import encode_floor
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import decode_job
-from chalicelib.engine.signing import callback_url
+from chalicelib.engine.ringing.floor import encode_floor
+from chalicelib.engine.running.signing import callback_url
 from chalicelib.features.callbacks import service as callbacks
 from chalicelib.features.dead_letters import service as dead_letters
 from chalicelib.features.jobs import service as jobs

@@ -8,11 +8,11 @@ from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.floor import encode_floor
-from chalicelib.engine.gate_records import place_item, rank, slot_item
-from chalicelib.engine.gates import Gate
+from chalicelib.engine.flow.gate_records import place_item, rank, slot_item
+from chalicelib.engine.flow.gates import Gate
 from chalicelib.engine.message import Delivery, RunMessage
-from chalicelib.engine.timers import GateTimer
+from chalicelib.engine.ringing.floor import encode_floor
+from chalicelib.engine.wheel.timers import GateTimer
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
 from chalicelib.ports.table import Put

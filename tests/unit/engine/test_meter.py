@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.run import RunStatus
-from chalicelib.engine.meter import Meter
+from chalicelib.engine.ledger.meter import Meter
 from tests.support.world import NOON, World
 
 

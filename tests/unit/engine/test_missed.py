@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.arm import timetable_of
-from chalicelib.engine.missed import left_out, made_up
+from chalicelib.engine.wheel.arm import timetable_of
+from chalicelib.engine.wheel.missed import left_out, made_up
 from tests.support.jobs import due_job, some_job
 from tests.support.world import NOON
 

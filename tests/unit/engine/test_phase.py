@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.engine.dispatch import dispatch
 from chalicelib.engine.message import RunMessage
-from chalicelib.engine.phase import DISPATCHER_WEIGHT, Sending, sending_ms, sendings
-from chalicelib.engine.plan import Ring
-from chalicelib.engine.ring import delay_seconds
+from chalicelib.engine.ringing.dispatch import dispatch
+from chalicelib.engine.ringing.phase import DISPATCHER_WEIGHT, Sending, sending_ms, sendings
+from chalicelib.engine.ringing.ring import delay_seconds
+from chalicelib.engine.wheel.plan import Ring
 from infra.project import defaults
 from tests.support.world import NOON, World
 

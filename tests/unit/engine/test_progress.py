@@ -8,10 +8,10 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.progress import Progress, reported
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.admission import Admission
-from chalicelib.engine.heartbeat import Active, beat
+from chalicelib.engine.flow.admission import Admission
 from chalicelib.engine.records import decode_run, encode_run
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.heartbeat import Active, beat
+from chalicelib.engine.running.work import Worker
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.ports.contact import Contact
 from tests.support.world import NOON, TENANT, World

@@ -9,9 +9,9 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.limits import Rate
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.gates import Gate
+from chalicelib.engine.flow.gates import Gate
+from chalicelib.engine.flow.rates import Rates
 from chalicelib.engine.message import Delivery
-from chalicelib.engine.rates import Rates
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
 from tests.support.limited import at, limit, starts

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.run import RunStatus
 from chalicelib.engine.records import job_key
-from chalicelib.engine.timers import JobTimer
+from chalicelib.engine.wheel.timers import JobTimer
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.changes import redefined
 from chalicelib.ports.table import Put

@@ -11,9 +11,9 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine
-from chalicelib.engine.floor import LATE_MS, encode_floor, floor_for, read_floor
-from chalicelib.engine.plan import plan_timer
-from chalicelib.engine.timers import JobTimer
+from chalicelib.engine.ringing.floor import LATE_MS, encode_floor, floor_for, read_floor
+from chalicelib.engine.wheel.plan import plan_timer
+from chalicelib.engine.wheel.timers import JobTimer
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.timeline.service import told
 from chalicelib.ports.table import Item, Key

@@ -6,10 +6,10 @@ import pytest
 
 from chalicelib.domain.calendar_use import CalendarUse
 from chalicelib.domain.calendars import CalendarContent, day_calendar
-from chalicelib.engine.arm import timetable_of
-from chalicelib.engine.calendars import NO_CALENDARS, calendar_key
-from chalicelib.engine.journal import GRACE_MS
-from chalicelib.engine.roster import ROUND_MS, SLACK_MS, Mend, Prove, begun, judge, turns
+from chalicelib.engine.audit.roster import ROUND_MS, SLACK_MS, Mend, Prove, begun, judge, turns
+from chalicelib.engine.ringing.journal import GRACE_MS
+from chalicelib.engine.wheel.arm import timetable_of
+from chalicelib.engine.wheel.calendars import NO_CALENDARS, calendar_key
 from tests.support.jobs import some_job
 from tests.support.world import NOON
 

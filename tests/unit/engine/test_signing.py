@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.callback_token import Claim
 from chalicelib.domain.errors import CallbackExpired, NotFound, Unavailable
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.signing import GRACE_SECONDS, callback_url, claim
+from chalicelib.engine.running.signing import GRACE_SECONDS, callback_url, claim
 from tests.support.memory import MemorySecrets
 from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.job import Concurrency
-from chalicelib.engine.slots import Admission, Candidate, Place, Refuse, Slot, Take, Wait, admit
+from chalicelib.engine.flow.slots import Admission, Candidate, Place, Refuse, Slot, Take, Wait, admit
 
 NOW = 1_000_000
 ME = Candidate("run_5", 500)

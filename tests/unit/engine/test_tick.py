@@ -10,12 +10,12 @@ from chalicelib.aws.fan import ThreadedFan
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
-from chalicelib.engine.due import BACKLOG_MS, PAGE, urgent_first
-from chalicelib.engine.journal import PARTITIONS
+from chalicelib.engine.audit.pulse import pulse_key
 from chalicelib.engine.message import RunMessage, decode
-from chalicelib.engine.pulse import pulse_key
+from chalicelib.engine.ringing.due import BACKLOG_MS, PAGE, urgent_first
+from chalicelib.engine.ringing.journal import PARTITIONS
 from chalicelib.engine.tick import CHUNK, tick
-from chalicelib.engine.timers import RunTimer, encode_timer, partition
+from chalicelib.engine.wheel.timers import RunTimer, encode_timer, partition
 from chalicelib.ports.table import Page, Put
 from tests.support.faults import FaultyWorld, Mode
 from tests.support.memory import MemoryTable

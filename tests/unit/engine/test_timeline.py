@@ -7,10 +7,10 @@ import pytest
 
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.run import Run, RunStatus, SkipReason
-from chalicelib.engine.revisions import Revision
-from chalicelib.engine.sentences import ENDED, WHY_SKIPPED
-from chalicelib.engine.skips import SkipRecord
-from chalicelib.engine.timeline import Entry, occurrences, segments_of, timeline
+from chalicelib.engine.ledger.revisions import Revision
+from chalicelib.engine.ledger.sentences import ENDED, WHY_SKIPPED
+from chalicelib.engine.ledger.skips import SkipRecord
+from chalicelib.engine.ledger.timeline import Entry, occurrences, segments_of, timeline
 from tests.support.world import NOON
 
 HOUR, DAY = 3_600_000, 86_400_000

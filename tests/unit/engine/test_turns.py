@@ -3,11 +3,11 @@
 from collections import Counter
 
 from chalicelib.domain.limits import Priority
-from chalicelib.engine.due import BACKLOG_MS, urgent_first
 from chalicelib.engine.message import RunMessage, decode
-from chalicelib.engine.plan import Ring
-from chalicelib.engine.timers import JobTimer
-from chalicelib.engine.turns import HERD, fair_groups, rings_in_turn
+from chalicelib.engine.ringing.due import BACKLOG_MS, urgent_first
+from chalicelib.engine.ringing.turns import HERD, fair_groups, rings_in_turn
+from chalicelib.engine.wheel.plan import Ring
+from chalicelib.engine.wheel.timers import JobTimer
 from tests.support.world import NOON, World
 
 

@@ -10,8 +10,8 @@ from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.run import RunStatus
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import Delivery
-from chalicelib.engine.timers import partition
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.work import Worker
+from chalicelib.engine.wheel.timers import partition
 from chalicelib.entrypoints import dead_letters, dispatcher, worker
 from chalicelib.ports.table import Page, TableName, Write
 from tests.support.faults import FaultyWorld, Mode

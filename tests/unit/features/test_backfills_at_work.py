@@ -14,7 +14,7 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.backfills import advance
 from chalicelib.engine.message import Delivery
-from chalicelib.engine.timers import BackfillTimer
+from chalicelib.engine.wheel.timers import BackfillTimer
 from chalicelib.ports.table import TableName, Write
 from tests.support.api import ApiClient
 from tests.support.memory import MemoryDatabase

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.engine.calendars import calendar_key, uses_of
-from chalicelib.engine.timers import JobTimer, decode_timer
+from chalicelib.engine.wheel.calendars import calendar_key, uses_of
+from chalicelib.engine.wheel.timers import JobTimer, decode_timer
 from chalicelib.features.calendars.service import REARM_SECONDS
 from chalicelib.features.jobs import timing
 from chalicelib.ports.table import Check, TableName, Write

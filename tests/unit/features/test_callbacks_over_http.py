@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.callback_token import Claim, SigningKey, signed
 from chalicelib.domain.errors import Unavailable
-from chalicelib.engine.signing import callback_url, keys_of
+from chalicelib.engine.running.signing import callback_url, keys_of
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
 from chalicelib.ports.contact import Contact

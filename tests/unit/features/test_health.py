@@ -2,10 +2,10 @@
 
 import pytest
 
-from chalicelib.engine.journal import PARTITIONS
-from chalicelib.engine.pulse import HOUR_MS, LATE_MS, Pulse
+from chalicelib.engine.audit.pulse import HOUR_MS, LATE_MS, Pulse
+from chalicelib.engine.audit.watch import METRIC
+from chalicelib.engine.ringing.journal import PARTITIONS
 from chalicelib.engine.tick import tick
-from chalicelib.engine.watch import METRIC
 from chalicelib.features.health.watch import AUDITOR_BEHIND_MS, auditor_at, dispatcher_at
 from tests.support.api import ApiClient
 from tests.support.world import NOON, World

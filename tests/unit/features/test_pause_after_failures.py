@@ -9,9 +9,9 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.ledger.streak import streak_key
 from chalicelib.engine.message import Delivery, decode
 from chalicelib.engine.records import decode_job, encode_job, job_key
-from chalicelib.engine.streak import streak_key
 from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
 from tests.support.interference import Interfered, interfered

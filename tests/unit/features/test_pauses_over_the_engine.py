@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.run import RunStatus
-from chalicelib.engine.arm import timetable_of
 from chalicelib.engine.records import decode_job, job_key
+from chalicelib.engine.wheel.arm import timetable_of
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
 from chalicelib.ports.contact import Contact

@@ -9,10 +9,10 @@ import pytest
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.retention import PLANS, Plan
-from chalicelib.engine.arm import message_of
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import run_key
-from chalicelib.engine.work import Worker
+from chalicelib.engine.running.work import Worker
+from chalicelib.engine.wheel.arm import message_of
 from chalicelib.features.registry import routes
 from tests.support.api import ApiClient
 from tests.support.world import NOON, World

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.engine.revisions import read_revision, revision_key
+from chalicelib.engine.ledger.revisions import read_revision, revision_key
 from tests.support.api import ApiClient
 from tests.support.world import World
 

@@ -1,0 +1,1 @@
+"""What is written down of runs, and what can be told from it: ends, skips, revisions, the timeline."""

@@ -1,0 +1,1 @@
+"""The timing wheel: timers, and the pure plan of what a timer asks for."""
