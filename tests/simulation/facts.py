@@ -124,7 +124,8 @@ class Facts:
         """Three receptions by workers that die, and some ticks; with faults anywhere."""
         if self.is_calm:
             return 3
-        return 65 if doc["timeout_seconds"] > 60 else 25
+        storm = max(1, self.outcome.scenario.storm)
+        return storm * (65 if doc["timeout_seconds"] > 60 else 25)
 
     def in_flight_ms(self, process: Process, at_ms: float) -> float:
         """How long before a start this process may have read the job."""
