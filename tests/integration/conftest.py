@@ -21,8 +21,9 @@ from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
 COUNT = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws() -> Iterator[Callable[[str], Any]]:
+    """For this package alone: while it is there, moto answers all clients of the process."""
     with moto() as client:
         yield {name: client(name) for name in ("dynamodb", "sqs")}.__getitem__
 

@@ -361,7 +361,12 @@ def test_the_examples_in_the_document_are_accepted(
                 for example in content.get("examples", {}).values():
                     media_type = next(iter(operation["requestBody"]["content"]))
                     token = _token_of_one_that_waits(engine, kept, job_id, path)
-                    names = {"{job_id}": job_id, "{name}": "holidays", "{token}": token}
+                    names = {
+                        "{job_id}": job_id,
+                        "{name}": "holidays",
+                        "{token}": token,
+                        "{host}": "example.com",
+                    }
                     url = reduce(lambda url, name: url.replace(name, names[name]), names, path)
                     answer = api(method.upper(), url, example["value"], media_type=media_type)
                     assert answer.status < 300, (path, answer.text)
