@@ -28,9 +28,8 @@ class ThreadedFan:
         numbers = iter(range(len(todo)))
 
         def work() -> None:
-            for (
-                number
-            ) in numbers:  # threads may share an iterator of a range: each number goes to one of them
+            # threads may share an iterator of a range: each number goes to one of them
+            for number in numbers:
                 try:
                     results[number] = call(todo[number])
                 except Exception as error:  # noqa: BLE001 - raised where the fan was asked for
