@@ -72,7 +72,7 @@ format: $(VENV)/.ready ## rewrite the code as ruff would
 test: test-fast test-e2e ## every test, the end-to-end ones last
 
 test-fast: $(VENV)/.ready ## the tests that need no emulator
-	$(BIN)/pytest -q -m "not e2e" -n auto
+	$(BIN)/pytest -q -m "not e2e" -n auto --dist worksteal
 
 test-e2e: $(VENV)/.ready $(EMULATOR)/.ready ## the packaged app on the emulator
 	$(BIN)/pytest -q -m e2e
