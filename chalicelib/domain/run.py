@@ -86,6 +86,9 @@ TRANSITIONS = (
     Transition(_S.RETRYING, _S.RUNNING, "worker", "the next attempt starts"),
     Transition(_S.RUNNING, _S.RUNNING, "worker", "the lease of a dead worker has run out"),
     Transition(_S.SKIPPED, _S.RUNNING, "worker", "a later revision of the schedule has the occurrence too"),
+    Transition(
+        _S.SKIPPED, _S.SKIPPED, "worker", "a later revision of the schedule has it too, and it finds no slot"
+    ),
     Transition(_S.RUNNING, _S.SUCCEEDED, "worker", "the attempt succeeded"),
     Transition(_S.RUNNING, _S.RETRYING, "worker", "the attempt failed and another one is due"),
     Transition(_S.RUNNING, _S.FAILED, "worker", "the last attempt failed"),

@@ -62,6 +62,7 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
         "attempt": 2,
         "drift_ms": 12,
         "next_attempt_at": None,
+        "waiting_at": None,
         "callback_by": None,
         "skip_reason": None,
         "cancel_requested_at": None,

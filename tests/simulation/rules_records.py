@@ -10,12 +10,13 @@ from tests.simulation.violations import Violation, moment
 DRAWN = {(arrow.source, arrow.target) for arrow in TRANSITIONS}
 KEPT = ("status", "attempts", "finished_ms", "attempt")
 REVIVED = ("paused", "superseded")
+NO_PLACE = ("overlap", "buffer_full")
 MOST_RECEIVES = 12
 STILL_MS = 20 * MINUTE
 
 
 def final_is_final(facts: Facts) -> Iterator[Violation]:
-    """A run that is over does not change any more; only a skip gives way to a later revision of its job."""
+    """A run that is over does not change any more; only a skip gives way to a later revision, or finds no slot there."""
     for run, changes in facts.history.changes.items():
         for change in changes:
             before, after = change.before, change.after
@@ -24,7 +25,7 @@ def final_is_final(facts: Facts) -> Iterator[Violation]:
             if (
                 before["status"] == "SKIPPED"
                 and before.get("skip_reason") in REVIVED
-                and after["status"] == "RUNNING"
+                and (after["status"] == "RUNNING" or after.get("skip_reason") in NO_PLACE)
             ):
                 continue
             if any(before.get(name) != after.get(name) for name in KEPT):
