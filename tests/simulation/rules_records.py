@@ -16,7 +16,7 @@ STILL_MS = 20 * MINUTE
 
 
 def final_is_final(facts: Facts) -> Iterator[Violation]:
-    """A run that is over does not change any more; only a skip gives way to a later revision, or finds no slot there."""
+    """A run that is over does not change any more; only a skip gives way to a later revision, or finds no slot."""
     for run, changes in facts.history.changes.items():
         for change in changes:
             before, after = change.before, change.after
