@@ -146,11 +146,14 @@ GUARDS = (
     ),
     _guard(
         "the next timer is put before the old one is deleted",
-        Cut(
-            "engine.ringing.dispatch:_advance",
-            "    engine.db.timers.put_all(",
-            "    engine.db.timers.delete_all({timer_key(plan.timer) for plan in plans} - following.keys())\n"
-            "    engine.db.timers.put_all(",
+        (
+            Cut(
+                "engine.ringing.dispatch:_advance",
+                "    engine.db.timers.put_all(",
+                "    engine.db.timers.delete_all({timer_key(plan.timer) for plan in plans} - following.keys())\n"
+                "    engine.db.timers.put_all(",
+            ),
+            Cut("engine.audit.watch:Watch._repair", "in turns(shards, own.repaired_ms, now_ms)", "in ()"),
         ),
         "lost, timer",
         storm=3,
