@@ -33,10 +33,7 @@ COUNT: dict[Scenario, int] = {"full": 1000, "sparse": 1000, "alone": 1}
 VCPU_MB = 1769
 """Lambda gives a whole processor at so many MB, and shares in proportion."""
 GROUPS, MINUTES = 4, 30 * 1440
-ALARMS = sum(
-    1 for each in infra_template("dev")["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"
-)
-QUEUES, POLLS_A_MINUTE = 4, 15
+POLLS_A_MINUTE = 15
 """Lambda polls each queue with five long polls of 20 s at a time, whether or not there is anything in it."""
 
 
@@ -242,9 +239,14 @@ def idle_usd(architecture: Architecture) -> dict[str, float]:
         gb_seconds=0.15 * memory_of("dispatcher") / 1024,
         log_bytes=LOG_BYTES,
     )
-    polls = ceil(QUEUES * POLLS_A_MINUTE * MINUTES)
+    polls = ceil(_count("AWS::SQS::Queue") * POLLS_A_MINUTE * MINUTES)
     return {
         "ticks": tick.total_usd(prices) * GROUPS * MINUTES + prices.schedule * GROUPS * MINUTES,
         "polls": polls * prices.queue_request,
-        "alarms": ALARMS * prices.alarm_month + prices.metric_month,
+        "alarms": _count("AWS::CloudWatch::Alarm") * prices.alarm_month + prices.metric_month,
     }
+
+
+def _count(kind: str) -> int:
+    """Resources of a type in a stage."""
+    return sum(1 for each in infra_template("dev")["Resources"].values() if each["Type"] == kind)

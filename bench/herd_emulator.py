@@ -46,7 +46,7 @@ def _engine(deployed: stack.Deployed) -> Engine:
     outputs = deployed.outputs
     tables = {name: outputs[f"Chronos{name.title()}Table"] for name in ("catalog", "timers", "runs", "audit")}
     dynamodb, sqs = emulated("dynamodb", deployed.aws), emulated("sqs", deployed.aws)
-    return adapted(dynamodb, sqs, tables, outputs["ChronosFastQueueUrl"], SystemClock())
+    return adapted(dynamodb, sqs, tables, outputs["FastQueueUrl"], SystemClock())
 
 
 def _lateness(engine: Engine) -> list[float]:

@@ -15,6 +15,7 @@ from chalicelib.aws.dynamodb import AwsDatabase
 from chalicelib.aws.expressions import encode
 from chalicelib.aws.fan import ThreadedFan
 from chalicelib.aws.sqs import SqsQueue
+from chalicelib.domain.lanes import LANES
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.table import Item
@@ -120,11 +121,11 @@ def adapted(
     *,
     width: int = FAN_WIDTH,
 ) -> Engine:
-    """The engine on the real adapters of these clients; both lanes lead to one queue."""
+    """The engine on the real adapters of these clients; all lanes lead to one queue."""
     fan = ThreadedFan(width)
     return Engine(
         db=AwsDatabase(dynamodb, tables, fan, clock.sleep),  # type: ignore[arg-type]
-        lanes={"fast": SqsQueue(sqs, url, fan, clock.sleep), "long": SqsQueue(sqs, url, fan, clock.sleep)},
+        lanes={lane: SqsQueue(sqs, url, fan, clock.sleep) for lane in LANES},
         clock=clock,
         ids=SystemIds(),
         telemetry=Silence(),

@@ -5,8 +5,9 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chalicelib.domain.lanes import LANES, Lane
 from chalicelib.domain.prices import Architecture
 from chalicelib.domain.retention import Plan
 
@@ -23,6 +24,23 @@ def _networks(value: Any) -> Any:
     return found
 
 
+def _queues(value: Any) -> Any:
+    """From "fast=https://..., long=https://..."."""
+    if not isinstance(value, str):
+        return value
+    return dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
+
+
+def _complete(queues: dict[Lane, str]) -> dict[Lane, str]:
+    missing = [lane for lane in LANES if lane not in queues]
+    if missing:
+        raise ValueError(f"no queue of {', '.join(missing)}")
+    return queues
+
+
+QueueUrl = Annotated[str, Field(pattern=r"^https?://")]
+
+
 class Settings(BaseModel):
     """Each field is the environment variable CHRONOS_<NAME>, but those in LAMBDAS_OWN."""
 
@@ -32,8 +50,7 @@ class Settings(BaseModel):
     timers_table: str = Field(min_length=3)
     runs_table: str = Field(min_length=3)
     audit_table: str = Field(min_length=3)
-    fast_queue_url: str = Field(pattern=r"^https?://")
-    long_queue_url: str = Field(pattern=r"^https?://")
+    queues: Annotated[dict[Lane, QueueUrl], BeforeValidator(_queues), AfterValidator(_complete)]
     stage: str = "dev"
     lead_ms: int = Field(150, ge=0, le=10_000)
     shards: int = Field(64, ge=1, le=999)

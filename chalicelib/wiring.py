@@ -3,7 +3,8 @@
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
-from chalicelib.engine.core import Engine, EngineSettings, Lane
+from chalicelib.domain.lanes import LANES, Lane
+from chalicelib.engine.core import Engine, EngineSettings
 
 if TYPE_CHECKING:
     from chalicelib.config import Settings
@@ -44,10 +45,7 @@ class Wiring:
         sqs = client("sqs")
         return Engine(
             db=AwsDatabase(client("dynamodb"), tables, fan, clock.sleep),  # type: ignore[arg-type]
-            lanes={
-                "fast": SqsQueue(sqs, config.fast_queue_url, fan, clock.sleep),
-                "long": SqsQueue(sqs, config.long_queue_url, fan, clock.sleep),
-            },
+            lanes={lane: SqsQueue(sqs, config.queues[lane], fan, clock.sleep) for lane in LANES},
             clock=clock,
             ids=SystemIds(),
             telemetry=LogTelemetry("chronos", config.log_level, config.stage),
@@ -62,6 +60,7 @@ class Wiring:
             ),
             fan=fan,
             target_of=_target_of,
+            class_of=_class_of,
         )
 
     @cached_property
@@ -88,10 +87,7 @@ class Wiring:
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
         settings = ExecutorSettings(allow_networks=self.settings.allow_networks)
         execute = attempts(self.engine.clock, settings, partial(callback_url, self.engine.secrets))
-        return {
-            "fast": Worker(self.engine, "fast", execute, pool),
-            "long": Worker(self.engine, "long", execute, pool),
-        }
+        return {lane: Worker(self.engine, lane, execute, pool) for lane in LANES}
 
 
 def _target_of(job: "Job", run: "Run") -> str | None:
@@ -99,6 +95,12 @@ def _target_of(job: "Job", run: "Run") -> str | None:
     from chalicelib.executors.attempt import target_of
 
     return target_of(job, run)
+
+
+def _class_of(type_: str) -> Lane:
+    from chalicelib.executors.registry import lane
+
+    return lane(type_)
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from infra import lanes
 from infra.paths import INFRA
 
 APP = "chronos"
@@ -17,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Function:
-    """One Lambda. `statements` name outputs of resources.yaml as ${...}."""
+    """One Lambda. `statements` name the template's outputs as ${...}."""
 
     name: str
     chalice: str
@@ -35,8 +36,26 @@ def functions() -> tuple[Function, ...]:
     """Every function, in the file's order."""
     table = yaml.safe_load((INFRA / "functions.yaml").read_text())
     return tuple(
-        Function(name, row["chalice"], row["resource"], tuple(row["policy"]), row.get("may_loop", False))
-        for name, row in table.items()
+        Function(
+            name, row["chalice"], row["resource"], _statements(row["policy"]), row.get("may_loop", False)
+        )
+        for prototype, each in table.items()
+        for name, row in _for_each_lane(prototype, each)
+    )
+
+
+def _for_each_lane(name: str, row: Json) -> list[tuple[str, Json]]:
+    """The row itself, or one for each lane if it is said of `$lane`."""
+    if "$lane" not in name:
+        return [(name, row)]
+    return [(lanes.named(name, lane), lanes.named(row, lane)) for lane in lanes.rows()]
+
+
+def _statements(rows: list[Json]) -> tuple[Json, ...]:
+    every = ["${" + lane.capitalize() + "QueueArn}" for lane in lanes.rows()]
+    return tuple(
+        {**row, "Resource": every if row["Resource"] == ["${EachQueueArn}"] else row["Resource"]}
+        for row in rows
     )
 
 

@@ -1,11 +1,11 @@
-"""resources.yaml and alarms.yaml as one template: by itself for `make deploy`, merged with Chalice's to package."""
+"""The infra template: resources.yaml, alarms.yaml, the lanes; by itself to deploy, merged with Chalice's to package."""
 
 import re
 from typing import Any
 
 import yaml
 
-from infra import gateway, ticks
+from infra import gateway, lanes, ticks
 from infra.functions import APP, Function, Json, functions, policy
 from infra.paths import INFRA
 
@@ -24,6 +24,7 @@ def _resources(stage: str) -> Json:
     template: Json = yaml.safe_load((INFRA / "resources.yaml").read_text())
     for section, entries in yaml.safe_load((INFRA / "alarms.yaml").read_text()).items():
         template[section].update(entries)
+    lanes.expand(template)
     if stage.partition("-")[0] in DISPOSABLE:
         for resource in template["Resources"].values():
             resource.update(
@@ -35,7 +36,7 @@ def _resources(stage: str) -> Json:
 
 
 def environment(outputs: dict[str, Any]) -> Json:
-    """The functions' environment among the outputs: ChronosFastQueueUrl -> CHRONOS_FAST_QUEUE_URL."""
+    """The functions' environment among the outputs: ChronosCatalogTable -> CHRONOS_CATALOG_TABLE."""
     return {
         re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper(): value
         for name, value in outputs.items()

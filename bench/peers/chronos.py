@@ -19,6 +19,7 @@ from bench.stub import TABLES, StubAws
 from bench.tick import SHARDS, hold_due_jobs
 from chalicelib.config import Settings
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.lanes import LANES
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import encode_job
 from chalicelib.engine.tick import tick
@@ -29,8 +30,7 @@ from tests.support.memory import FakeClock
 QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/bench"
 SETTINGS = Settings(
     **{f"{name}_table": table for name, table in TABLES.items()},
-    fast_queue_url=QUEUE,
-    long_queue_url=QUEUE,
+    queues=dict.fromkeys(LANES, QUEUE),
 )
 WARM_UP = 100
 

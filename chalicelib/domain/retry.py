@@ -16,9 +16,19 @@ ErrorKind = Literal[
     "http_unexpected",
     "forbidden_target",
     "rate_limited",
+    "authentication",
+    "template",
+    "condition",
     "script_exit",
+    "script_killed",
     "database",
+    "database_conflict",
     "broker",
+    "cache",
+    "file",
+    "grpc",
+    "cloud",
+    "output",
     "worker_lost",
     "callback_failed",
     "callback_timeout",
@@ -27,7 +37,7 @@ ErrorKind = Literal[
 Match = ErrorKind | Annotated[int, Field(ge=100, le=599)]
 
 _TEMPORARY_4XX = (408, 425, 429)
-_NEVER = ("http_4xx", "forbidden_target")
+_NEVER = ("http_4xx", "forbidden_target", "authentication", "template")
 
 
 class RetryPolicy(Value):

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
+from chalicelib.domain.lanes import ClassOf, Lane, lane_for, ordinary
 from chalicelib.domain.prices import PRICES, Architecture, Prices
 from chalicelib.domain.retention import PLANS, Plan, Retention
 from chalicelib.ports.clock import Clock
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.job import Job
     from chalicelib.domain.run import Run
 
-Lane = Literal["fast", "long"]
 TargetOf = Callable[["Job", "Run"], str | None]
 """The target of a run as its job's type and config say it, None if it has none. It never raises."""
-FAST_TIMEOUT_SECONDS = 60
-"""Jobs that may take longer go to the lane `long`: a dead worker of the lane `fast` is noticed within two minutes."""
 
 
 def no_target(_job: "Job", _run: "Run") -> None:
@@ -80,15 +78,8 @@ class Engine:
     secrets: Secrets = field(default_factory=NoSecrets)
     fan: Fan = one_by_one
     target_of: TargetOf = no_target
+    class_of: ClassOf = ordinary
 
-
-class Timed(Protocol):
-    """Anything with a time limit: a job, or a part of it."""
-
-    @property
-    def timeout_seconds(self) -> float: ...
-
-
-def lane_of(job: Timed) -> Lane:
-    """The class of work that a job belongs to."""
-    return "fast" if job.timeout_seconds <= FAST_TIMEOUT_SECONDS else "long"
+    def lane_of(self, job: "Job") -> Lane:
+        """The lane of the job's runs."""
+        return lane_for(self.class_of(job.type), job.timeout_seconds, job.priority)

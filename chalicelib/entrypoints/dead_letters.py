@@ -1,4 +1,4 @@
-"""The dead-letter Lambdas: they settle what the lanes' queues have given up."""
+"""The dead-letter Lambda: it settles what the lanes' queues have given up."""
 
 from typing import Any
 
@@ -20,11 +20,6 @@ def handle(event: dict[str, Any], parts: Wiring) -> dict[str, Any]:
     return partial_failure(failed)
 
 
-@blueprint.lambda_function(name="fast_dlq")
-def fast_dlq(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    return handle(event, wiring())
-
-
-@blueprint.lambda_function(name="long_dlq")
-def long_dlq(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+@blueprint.lambda_function(name="dead_letters")
+def dead_letters(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return handle(event, wiring())

@@ -4,7 +4,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.engine.core import Lane
+from chalicelib.domain.lanes import Lane
 from chalicelib.entrypoints.batches import deadline_of, deliveries, partial_failure
 from chalicelib.wiring import Wiring, wiring
 
@@ -23,6 +23,11 @@ def handle(event: dict[str, Any], context: Any, lane: Lane, parts: Wiring) -> di
 @blueprint.lambda_function(name="fast_worker")
 def fast_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return handle(event, context, "fast", wiring())
+
+
+@blueprint.lambda_function(name="urgent_worker")
+def urgent_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle(event, context, "urgent", wiring())
 
 
 @blueprint.lambda_function(name="long_worker")

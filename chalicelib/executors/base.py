@@ -9,7 +9,11 @@ from pydantic import BaseModel
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.progress import reported
 from chalicelib.ports.clock import Clock
+from chalicelib.ports.cloud import Cloud, NoCloud
 from chalicelib.ports.contact import Contact
+from chalicelib.ports.job_state import JobState, NoJobState
+from chalicelib.ports.outputs import NoOutputs, Outputs
+from chalicelib.ports.run_log import RunLog
 
 ConfigModel = type[BaseModel]
 
@@ -21,7 +25,7 @@ def nowhere(_config: Mapping[str, Any]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorSpec:
-    """A job type as the API shows it. `config` validates a job's config, `lane` is the queue for its runs.
+    """A job type as the API shows it. `config` validates a job's config.
 
     `calls_back`: its jobs may wait for a callback.
     `target`: the host that a run with this config goes to, as limits name it (lower case, without port); None if it
@@ -33,7 +37,6 @@ class ExecutorSpec:
     title: str
     description: str
     calls_back: bool = False
-    lane: str = "fast"
     example: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Mapping[str, Any]], str | None] = nowhere
 
@@ -64,7 +67,8 @@ class Callback:
 class Call:
     """One attempt of a run. `config` is of the spec's model, `deadline` in monotonic seconds of `clock`.
 
-    With a `callback`, what was accepted is Waiting, and not yet a success.
+    With a `callback`, what was accepted is Waiting, and not yet a success. `log`, `outputs`, `cloud` and `state` are
+    this attempt's: see their ports.
     """
 
     config: Any
@@ -79,6 +83,10 @@ class Call:
     settings: ExecutorSettings = ExecutorSettings()
     stop: Contact = field(default_factory=Contact)
     callback: Callback | None = None
+    log: RunLog = field(default_factory=RunLog)
+    outputs: Outputs = field(default_factory=NoOutputs)
+    cloud: Cloud = field(default_factory=NoCloud)
+    state: JobState = field(default_factory=NoJobState)
 
     def remaining(self) -> float:
         """Seconds until the deadline; zero or less when it has passed."""

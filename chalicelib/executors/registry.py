@@ -7,6 +7,7 @@ from importlib import import_module
 from types import ModuleType
 
 import chalicelib.executors as package
+from chalicelib.domain.lanes import Lane
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.executors.base import Call, Executor, ExecutorSpec
 
@@ -21,6 +22,11 @@ def spec(type_: str) -> ExecutorSpec | None:
     return None if type_ not in types() else _spec(type_)
 
 
+def lane(type_: str) -> Lane:
+    """What the type's folder calls for in its LANE, `fast` if it says nothing. Nothing else of it is loaded."""
+    return "fast" if type_ not in types() else _lane(type_)
+
+
 def executor(type_: str) -> Executor | None:
     """What carries out the type's jobs, None if there is no such type. It never raises, it returns Failed."""
     return None if type_ not in types() else _executor(type_)
@@ -33,6 +39,12 @@ def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
 
 def _module(type_: str, name: str) -> ModuleType:
     return import_module(f"{package.__name__}.{type_}.{name}")
+
+
+@cache
+def _lane(type_: str) -> Lane:
+    found: Lane = getattr(import_module(f"{package.__name__}.{type_}"), "LANE", "fast")
+    return found
 
 
 @cache

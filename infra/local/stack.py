@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import callbacks, gateway, stacks
+from infra import callbacks, gateway, lanes, stacks
 from infra.functions import Json, functions
 from infra.package import CODE, TEMPLATE
 from infra.paths import CHRONOS
@@ -25,8 +25,6 @@ PARAMETERS = {
 
 
 GROUPS = 4
-CONCURRENCY = {"FastWorkerSource": 12, "LongWorkerSource": 4}
-"""Batches of a lane at once: each has a process of its own here, and a batch is held until its moment."""
 
 
 def variables(url: str) -> dict[str, str]:
@@ -109,8 +107,9 @@ def save(url: str) -> None:
 
 def located(template: Json, code: Mapping[str, str]) -> Json:
     """The template with the functions' code in S3, as `aws cloudformation package` puts it, sized for one machine."""
-    for name, limit in CONCURRENCY.items():
-        template["Resources"][name]["Properties"]["ScalingConfig"] = {"MaximumConcurrency": limit}
+    for lane, row in lanes.rows().items():  # each batch has a process of its own here, held until its moment
+        source = template["Resources"][f"{lane.capitalize()}WorkerSource"]["Properties"]
+        source["ScalingConfig"] = {"MaximumConcurrency": row["local"]}
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = dict(code)

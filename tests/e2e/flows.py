@@ -24,8 +24,12 @@ from tests.support.aws import emulated
 from tests.support.target import target
 from tests.support.waiting import eventually
 
-LANES = {"fast": 30, "long": 100}
-"""A lane, and a time limit in seconds that leads to it."""
+LANES: dict[str, dict[str, Any]] = {
+    "fast": {"timeout_seconds": 30},
+    "urgent": {"timeout_seconds": 30, "priority": "high"},
+    "long": {"timeout_seconds": 100},
+}
+"""A lane, and what of a job leads to it."""
 SHARDS, TENANT, MANUAL = 64, "local", {"kind": "manual"}
 
 
@@ -91,15 +95,15 @@ class Flows:
         assert self.api.call("DELETE", f"/dead-letters/{second['id']}").ok
 
     def work(self, lane: str) -> None:
-        """A run alone and many of one moment; a retry; a message that is too early, and one of the other lane's."""
+        """A run alone and many of one moment; a retry; a message that is too early, and one of each other lane's."""
         due = ms(in_seconds(0))
         plain = self._job(lane, {"kind": "manual"})
         failing = self._failing(lane, delay_seconds=1)
         self._deliver(lane, "worker", [_message(plain, due)])
         self._deliver(lane, "worker", [_message(plain, due - 1000 * each) for each in range(1, 11)])
         self._deliver(lane, "worker", [_message(failing, due), _message(plain, due + 60_000)])
-        (other,) = LANES.keys() - {lane}
-        self._deliver(lane, "worker", [_message(self._job(other, {"kind": "manual"}), due)])
+        for other in LANES.keys() - {lane}:
+            self._deliver(lane, "worker", [_message(self._job(other, {"kind": "manual"}), due)])
         eventually(lambda: self.api.runs(failing, "FAILED"))
 
     def dead_letters(self, lane: str) -> None:
@@ -109,7 +113,7 @@ class Flows:
         waiting = replace(_message(failing, due), attempt=2)
         with target() as server, ThreadPoolExecutor(1) as pool:
             server.gate.clear()
-            http = {"type": "http", "config": {"url": server.url}, "timeout_seconds": LANES[lane]}
+            http = {"type": "http", "config": {"url": server.url}, **LANES[lane]}
             slow = self.api.job({"kind": "manual"}, **http)
             executed, unknown = _message(slow, due), _message(slow, due - 1000)
             working = pool.submit(self._deliver, lane, "worker", [executed])
@@ -134,7 +138,7 @@ class Flows:
     def callbacks(self, lane: str) -> None:
         """One is accepted in a slot, shows progress and succeeds; one comes too late, and is retried."""
         with target() as server:
-            http = {"type": "http", "config": {"url": server.url}, "timeout_seconds": LANES[lane]}
+            http = {"type": "http", "config": {"url": server.url}, **LANES[lane]}
             wanted = {**http, "concurrency": {"policy": "queue"}, "callback": {"deadline_seconds": 60}}
             job, due = self.api.job(MANUAL, **wanted), ms(in_seconds(0))
             self._deliver(lane, "worker", [_message(job, due)])
@@ -247,7 +251,7 @@ class Flows:
         dynamodb.put_item(TableName=self.stack.outputs[table], Item=encode(item))
 
     def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
-        return self.api.job(schedule, type="dummy", timeout_seconds=LANES[lane], **fields)
+        return self.api.job(schedule, type="dummy", **LANES[lane], **fields)
 
     def _failing(self, lane: str, *, delay_seconds: int, schedule: Any = MANUAL, **fields: Any) -> Any:
         retry = {
@@ -261,7 +265,8 @@ class Flows:
     def _deliver(self, lane: str, role: str, messages: list[RunMessage]) -> None:
         """Hand messages to a lane's function as its event source does."""
         records = [{"messageId": str(number), "body": each.encode()} for number, each in enumerate(messages)]
-        answer = self.stack.invoke(f"{lane}_{role}", {"Records": records})
+        name = "dead_letters" if role == "dlq" else f"{lane}_{role}"
+        answer = self.stack.invoke(name, {"Records": records})
         assert answer == {"batchItemFailures": []}
 
 

@@ -102,7 +102,7 @@ def test_a_run_of_a_deleted_job_does_not_start(api: Api, server: Target) -> None
 
 def test_a_worker_killed_in_the_middle_is_replaced(api: Api, server: Target, stack: Stack) -> None:
     stack.client("sqs").set_queue_attributes(
-        QueueUrl=stack.outputs["ChronosFastQueueUrl"], Attributes={"VisibilityTimeout": "15"}
+        QueueUrl=stack.outputs["FastQueueUrl"], Attributes={"VisibilityTimeout": "15"}
     )
     try:
         server.gate.clear()
@@ -116,7 +116,7 @@ def test_a_worker_killed_in_the_middle_is_replaced(api: Api, server: Target, sta
         assert [attempt["number"] for attempt in run["attempts"]] == [1], "a lost start is no attempt"
     finally:
         stack.client("sqs").set_queue_attributes(
-            QueueUrl=stack.outputs["ChronosFastQueueUrl"], Attributes={"VisibilityTimeout": "100"}
+            QueueUrl=stack.outputs["FastQueueUrl"], Attributes={"VisibilityTimeout": "100"}
         )
 
 
@@ -145,7 +145,7 @@ def test_what_the_queue_gives_up_is_settled_as_failed(api: Api, stack: Stack) ->
     job = api.job({"kind": "manual"}, type="dummy", config={"duration_seconds": 0})
     now_ms = ms(in_seconds(0))
     lost = RunMessage("local", job["id"], 1, run_id(job["id"], now_ms), now_ms, now_ms)
-    sqs, name = stack.client("sqs"), stack.outputs["FastDeadLetterQueueArn"].rpartition(":")[2]
+    sqs, name = stack.client("sqs"), stack.outputs["DeadLetterQueueArn"].rpartition(":")[2]
     sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=lost.encode())
     run = api.finished(job, "FAILED")
     assert run["attempts"][0]["error"]["kind"] == "worker_lost"

@@ -14,10 +14,11 @@ from chalicelib.aws.sqs import SqsQueue
 from chalicelib.aws.ssm import SsmSecrets
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
+from chalicelib.domain.lanes import LANES
+from chalicelib.domain.lanes import Lane as LaneName
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
-from chalicelib.engine.core import Lane as LaneName
 from chalicelib.engine.records import decode_run
 from chalicelib.engine.ringing.journal import PARTITIONS, JournalPage, decode_page, journal_partition
 from chalicelib.engine.running.signing import callback_url
@@ -41,17 +42,15 @@ from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
 PREFIX = "/chronos/test"
-LANES: dict[LaneName, int] = {"fast": 100_000, "long": 910_000}
-"""The lanes, and for how many milliseconds what was received is hidden."""
 START = NOON - 600_000
 """Whatever is prepared is prepared ten minutes before noon; scenarios begin at noon or later."""
-MINUTE_MS, NEVER = 60_000, 1 << 60
+MINUTE_MS, HIDDEN_MS, NEVER = 60_000, 10_000, 1 << 60
 GROUPS = 4
 """Dispatchers. One shard and the made-up chance leave the others without work, so that only the first is fired."""
 OWN_PAGES = {journal_partition(number) for number in range(0, PARTITIONS, GROUPS)}
 T = TypeVar("T")
-LIMITS_MS = {"fast": 90_000, "long": 900_000, "dead": 60_000, "tick": 60_000}
-"""The functions' time limits, as in .chalice/config.json."""
+LIMITS_MS = {"fast": 90_000, "urgent": 90_000, "long": 900_000, "dead": 60_000, "tick": 60_000}
+"""The functions' time limits, as in .chalice/config.json; what was received is hidden ten seconds longer."""
 MakeDatabase = Callable[..., Database]
 MakeQueue = Callable[..., Any]
 
@@ -97,10 +96,8 @@ class System:
 
     def __init__(self, database: MakeDatabase = AwsDatabase, queue: MakeQueue = SqsQueue) -> None:
         self.clock, self.telemetry = FakeClock(START), MemoryTelemetry()
-        self.dead_lanes = {name: Lane(self.clock, 70_000) for name in LANES}
-        self.lanes = {
-            name: Lane(self.clock, hidden, 3, self.dead_lanes[name]) for name, hidden in LANES.items()
-        }
+        self.dead = Lane(self.clock, LIMITS_MS["dead"] + HIDDEN_MS)
+        self.lanes = {name: Lane(self.clock, LIMITS_MS[name] + HIDDEN_MS, 3, self.dead) for name in LANES}
         self.aws = MotoAws(self.clock, {URL + name: lane for name, lane in self.lanes.items()})
         self.wire = Wire(self.aws, self.clock)
         self._ids = FakeIds()
@@ -149,7 +146,7 @@ class System:
 
     def deliver(self) -> None:
         """The event sources hand over what is visible, until nothing is."""
-        while self._deliver("fast") + self._deliver("long"):
+        while sum(map(self._deliver, LANES)) + self._bury():
             pass
 
     def pass_time(self, until_ms: int) -> None:
@@ -171,12 +168,11 @@ class System:
 
     def saved(self) -> Any:
         """Everything that is remembered, for `restore`."""
-        dead = {name: lane.messages for name, lane in self.dead_lanes.items()}
         mine = (
             self.names,
             self.effects,
             self.unrecorded,
-            dead,
+            self.dead.messages,
             self._ids,
             self.clock.ms,
             self._ticked_ms,
@@ -188,11 +184,9 @@ class System:
         aws, mine = saved
         self.aws.restore(aws)
         mine = copy.deepcopy(mine)
-        self.names, self.effects, self.unrecorded, dead, ids, self.clock.ms, *ticked = mine
+        self.names, self.effects, self.unrecorded, self.dead.messages, ids, self.clock.ms, *ticked = mine
         self._ticked_ms, self._is_behind = ticked
         self._ids.__dict__ = ids.__dict__
-        for name, messages in dead.items():
-            self.dead_lanes[name].messages = messages
         self._begin_a_process()
         self.telemetry.lines.clear()
         self.clock.slept.clear()
@@ -212,18 +206,22 @@ class System:
         return attempt(job, run, deadline, stop)
 
     def _deliver(self, name: LaneName) -> bool:
-        """Hand over a batch of the lane, and one of its dead letters; whether there was any."""
+        """Hand over a batch of the lane; whether there was any."""
         context = Context(LIMITS_MS[name])
         received = self.lanes[name].receive()
         if received:
             event = event_of(received)
             answer = self._invoke("worker", lambda: worker.handle(event, context, name, self._parts))
             self._settle(self.lanes[name], received, answer)
-        dead = self.dead_lanes[name].receive()
-        if dead:
-            answer = self._invoke("dlq", lambda: dead_letters.handle(event_of(dead), self._parts))
-            self._settle(self.dead_lanes[name], dead, answer)
-        return bool(received or dead)
+        return bool(received)
+
+    def _bury(self) -> bool:
+        """Hand over a batch of dead letters; whether there was any."""
+        received = self.dead.receive()
+        if received:
+            answer = self._invoke("dlq", lambda: dead_letters.handle(event_of(received), self._parts))
+            self._settle(self.dead, received, answer)
+        return bool(received)
 
     def _settle(self, lane: Lane, received: list[Message], answer: Any) -> None:
         """What the event source does with the function's answer. None: it failed, and all of the batch comes again."""
@@ -259,7 +257,7 @@ class System:
         }
 
     def _next_message_ms(self) -> int:
-        lanes = (*self.lanes.values(), *self.dead_lanes.values())
+        lanes = (*self.lanes.values(), self.dead)
         return min((at_ms for lane in lanes if (at_ms := lane.next_ms()) is not None), default=NEVER)
 
     def _next_tick_ms(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from chalicelib.domain.lanes import LANES
 from infra import project
 from infra.bundle import bundle, local_architecture
 from infra.functions import from_outputs, functions, policy
@@ -108,17 +109,17 @@ def test_there_are_no_callbacks_without_an_api(place: Place) -> None:
     assert (done.returncode, done.stderr) == (1, "There is no API of nowhere here: deploy it first.\n")
 
 
-def test_each_lane_and_dead_letter_queue_feeds_its_function(live: Deployed, account: Account) -> None:
+def test_each_lane_feeds_its_worker_and_all_dead_letters_one_function(
+    live: Deployed, account: Account
+) -> None:
     outputs, fed = account.outputs("live"), {}
     for mapping in account.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
         if "chronos-live-" in mapping["FunctionArn"]:
             assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
             fed[mapping["EventSourceArn"]] = mapping["FunctionArn"].rpartition("-")[2]
     assert fed == {
-        outputs["FastQueueArn"]: "fast_worker",
-        outputs["LongQueueArn"]: "long_worker",
-        outputs["FastDeadLetterQueueArn"]: "fast_dlq",
-        outputs["LongDeadLetterQueueArn"]: "long_dlq",
+        **{outputs[f"{lane.capitalize()}QueueArn"]: f"{lane}_worker" for lane in LANES},
+        outputs["DeadLetterQueueArn"]: "dead_letters",
     }
 
 

@@ -33,7 +33,7 @@ def test_a_schedule_fires_within_two_seconds_with_its_tokens_filled_in(stack: St
 
 
 def test_a_delayed_message_reaches_its_function_within_a_tenth_of_a_second(stack: Stack) -> None:
-    url = stack.outputs["ChronosFastQueueUrl"]
+    url = stack.outputs["FastQueueUrl"]
     stack.client("sqs").send_message(QueueUrl=url, MessageBody="not a run", DelaySeconds=2)
     due = time.monotonic() + 2
     eventually(lambda: _count(stack, url, "ApproximateNumberOfMessagesNotVisible"), seconds=10)
@@ -43,7 +43,7 @@ def test_a_delayed_message_reaches_its_function_within_a_tenth_of_a_second(stack
 def test_a_function_may_send_batches_to_the_lanes_but_to_no_other_queue(stack: Stack) -> None:
     sqs, foreign = _as(stack, "fast_worker", "sqs"), _queue(stack, "foreign")
     entries = [{"Id": "1", "MessageBody": "not a run", "DelaySeconds": 900}]
-    sent = sqs.send_message_batch(QueueUrl=stack.outputs["ChronosFastQueueUrl"], Entries=entries)
+    sent = sqs.send_message_batch(QueueUrl=stack.outputs["FastQueueUrl"], Entries=entries)
     assert len(sent["Successful"]) == 1
     with pytest.raises(sqs.exceptions.ClientError, match="not authorized"):
         sqs.send_message_batch(QueueUrl=foreign, Entries=entries)

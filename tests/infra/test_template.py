@@ -8,9 +8,11 @@ import pytest
 
 from chalicelib.aws.telemetry import NAMESPACE
 from chalicelib.config import PREFIX, Settings
+from chalicelib.domain.lanes import LANES
 from chalicelib.domain.retention import PLANS
 from chalicelib.engine.audit import findings, watch
 from chalicelib.engine.audit.pulse import LATE_MS
+from infra import lanes
 from infra.functions import Function, from_outputs, functions, policy
 from infra.project import defaults
 from infra.template import environment, infra_template, merge_template, package_policy
@@ -58,10 +60,11 @@ def test_both_routes_give_a_function_the_same_rights(function: Function) -> None
 @pytest.mark.parametrize(
     ("queue", "function", "why"),
     [
-        ("FastQueue", "fast_worker", "a message must not come back while its worker may still run"),
-        ("LongQueue", "long_worker", "a message must not come back while its worker may still run"),
-        ("FastDeadLetterQueue", "fast_dlq", "nor a dead letter"),
-        ("LongDeadLetterQueue", "long_dlq", "nor a dead letter"),
+        *(
+            (f"{lane.capitalize()}Queue", f"{lane}_worker", "it must not come back while its worker may run")
+            for lane in LANES
+        ),
+        ("DeadLetterQueue", "dead_letters", "nor a dead letter"),
     ],
 )
 def test_a_message_stays_hidden_a_little_longer_than_its_function_runs(
@@ -72,12 +75,14 @@ def test_a_message_stays_hidden_a_little_longer_than_its_function_runs(
     assert timeout < hidden <= timeout + 15, why
 
 
+def test_every_lane_of_the_engine_has_its_row() -> None:
+    assert tuple(lanes.rows()) == LANES
+
+
 def test_dead_letters_are_kept_longer_than_messages_since_they_keep_their_first_timestamp() -> None:
     queues = _of_type("AWS::SQS::Queue")
     kept = {name: queue["Properties"]["MessageRetentionPeriod"] for name, queue in queues.items()}
-    assert min(kept["FastDeadLetterQueue"], kept["LongDeadLetterQueue"]) > max(
-        kept["FastQueue"], kept["LongQueue"]
-    )
+    assert kept.pop("DeadLetterQueue") > max(kept.values())
 
 
 def test_every_event_source_takes_ten_messages_and_reports_each_failure() -> None:
@@ -182,7 +187,7 @@ def test_the_merged_template_needs_no_second_pass() -> None:
     text = json.dumps(merged)
     assert "HasFunctions" not in merged["Conditions"]
     assert '"Condition": "HasFunctions"' not in text
-    assert not re.findall(r'"Ref": "\w+(?:Worker|Dlq|Dispatcher)Arn"', text)
+    assert not re.findall(r'"Ref": "\w+(?:Worker|DeadLetters|Dispatcher)Arn"', text)
 
 
 def test_every_function_of_the_merged_template_has_the_whole_environment_and_a_name_of_its_stage() -> None:
@@ -197,7 +202,7 @@ def test_only_a_worker_may_feed_the_queue_that_feeds_it() -> None:
     looping = {function.name for function in functions() if function.may_loop}
     merged = merge_template("dev", "arm64")["Resources"]
     allowed = {each.name for each in functions() if "RecursiveLoop" in merged[each.resource]["Properties"]}
-    assert looping == allowed == {"fast_worker", "long_worker"}
+    assert looping == allowed == {f"{lane}_worker" for lane in LANES}
 
 
 def _alarms(metric: str) -> dict[str, Any]:
@@ -231,12 +236,12 @@ def test_each_finding_of_the_auditor_is_told() -> None:
 
 def test_every_queue_has_the_alarm_that_it_needs() -> None:
     queues = _of_type("AWS::SQS::Queue")
-    lanes = {name for name, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
+    redriven = {name for name, queue in queues.items() if "RedrivePolicy" in queue["Properties"]}
     backlog = _alarms("ApproximateAgeOfOldestMessage")
-    assert backlog.keys() == lanes
+    assert backlog.keys() == redriven
     for name, alarm in backlog.items():
         assert alarm["Threshold"] >= queues[name]["Properties"]["VisibilityTimeout"] + 120, "horizon and hold"
-    assert _alarms("ApproximateNumberOfMessagesVisible").keys() == queues.keys() - lanes
+    assert _alarms("ApproximateNumberOfMessagesVisible").keys() == queues.keys() - redriven
 
 
 def test_every_alarm_is_told_to_the_topic_to_which_an_address_may_subscribe() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.aws.dynamodb import AwsDatabase
 from chalicelib.aws.sqs import SqsQueue
+from chalicelib.domain.lanes import LANES
 from chalicelib.domain.run import Attempt, Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.records import encode_run
@@ -41,8 +42,8 @@ def engine(aws: Callable[[str], Any], clock: FakeClock) -> Engine:
     return Engine(
         db=AwsDatabase(aws("dynamodb"), names, one_by_one, clock.sleep),  # type: ignore[arg-type]
         lanes={
-            "fast": SqsQueue(aws("sqs"), urls["FastQueue"], one_by_one, clock.sleep),
-            "long": SqsQueue(aws("sqs"), urls["LongQueue"], one_by_one, clock.sleep),
+            lane: SqsQueue(aws("sqs"), urls[f"{lane.capitalize()}Queue"], one_by_one, clock.sleep)
+            for lane in LANES
         },
         clock=clock,
         ids=FakeIds(),

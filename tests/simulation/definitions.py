@@ -73,8 +73,11 @@ def retry(random: Random) -> dict[str, Any]:
 
 
 def limits(random: Random) -> dict[str, Any]:
-    """The time limit decides the lane."""
-    return {"timeout_seconds": random.choice([10, 30, 30, 30, 60, 60, 120])}
+    """Time limit and priority decide the lane."""
+    return {
+        "timeout_seconds": random.choice([10, 30, 30, 30, 60, 60, 120]),
+        "priority": random.choice(["low", "normal", "normal", "normal", "high"]),
+    }
 
 
 def overlap(random: Random) -> dict[str, Any]:

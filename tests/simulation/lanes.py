@@ -15,7 +15,7 @@ HOP_MS = 60
 
 @dataclass(frozen=True)
 class LaneSettings:
-    """As in infra/resources.yaml; `limit_seconds` is the function's time."""
+    """As in infra/lanes.yaml; `limit_seconds` is the function's time."""
 
     name: str
     visibility_seconds: int

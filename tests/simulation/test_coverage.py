@@ -14,6 +14,8 @@ MISHAPS = {
     ("duplicated", "long"),
     ("killed", "fast"),
     ("killed", "long"),
+    ("killed", "urgent"),
+    ("vanished", "urgent"),
     ("killed", "dispatcher"),
     ("killed", "api"),
     ("died", "in the effect"),

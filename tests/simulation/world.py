@@ -1,14 +1,15 @@
 """A whole Chronos in virtual time: ticks, lanes and workers over the twins, each invocation with its own faults."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from chalicelib.domain.errors import ChronosError, Unavailable
 from chalicelib.domain.job import Job
+from chalicelib.domain.lanes import LANES
+from chalicelib.domain.lanes import Lane as LaneName
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine, EngineSettings
-from chalicelib.engine.core import Lane as LaneName
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.running.dead_letters import bury
 from chalicelib.engine.running.work import Worker
@@ -32,11 +33,11 @@ RESERVE_SECONDS = 2
 TICK_SECONDS, API_SECONDS = 60, 29
 MINUTE_MS = 60_000
 PARTS = ("catalog", "timers", "runs", "transact", "send")
-LANES = (
+QUEUES = (
     LaneSettings("fast", 100, 90, 50),
+    LaneSettings("urgent", 100, 90, 20),
     LaneSettings("long", 910, 900, 10),
-    LaneSettings("fast-dead", 70, 60, 2, None),
-    LaneSettings("long-dead", 70, 60, 2, None),
+    LaneSettings("dead", 70, 60, 2, None),
 )
 
 
@@ -56,9 +57,9 @@ class World:
         self.db.timers = WatchedTable(self._timers_written)
         self.db.audit = WatchedTable(lambda *_: None)
         self._paged_ms = self.kernel.now_ms
-        lanes = {each.name: Lane(self.weather, each, self._received, self.history) for each in LANES}
-        for name in ("fast", "long"):
-            lanes[name].dead = lanes[f"{name}-dead"]
+        lanes = {each.name: Lane(self.weather, each, self._received, self.history) for each in QUEUES}
+        for name in LANES:
+            lanes[name].dead = lanes["dead"]
         self.lanes = lanes
 
     def start(self, until_ms: float) -> None:
@@ -105,10 +106,9 @@ class World:
     def engine(self, process: Process) -> Engine:
         """The engine as this process has it."""
         chaos = Chaos(self.weather, process)
-        names: tuple[LaneName, ...] = ("fast", "long")
         return Engine(
             db=FaultyDatabase(self.db, chaos),  # type: ignore[arg-type]
-            lanes={name: FaultyQueue(self.lanes[name], chaos) for name in names},
+            lanes={name: FaultyQueue(self.lanes[name], chaos) for name in LANES},
             clock=SimClock(self.kernel, process),
             ids=SimIds(self.kernel.random),
             telemetry=self.telemetry,
@@ -165,10 +165,10 @@ class World:
         self.invoke("dispatcher", act, limit_seconds=TICK_SECONDS)
 
     def _received(self, lane: str, batch: list[Delivery]) -> Process:
-        if lane.endswith("-dead"):
+        if lane == "dead":
             return self.invoke(lane, lambda engine: bury(engine, batch), limit_seconds=60)
         limit = self.lanes[lane].settings.limit_seconds
-        name: LaneName = "fast" if lane == "fast" else "long"
+        name = cast("LaneName", lane)
 
         def act(engine: Engine) -> list[str]:
             deadline = engine.clock.monotonic() + limit - RESERVE_SECONDS

@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from chalicelib.aws.clients import make_client
+from chalicelib.domain.lanes import LANES
 
 ACCESS = {"region_name": "eu-central-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 RESOURCES = Path(__file__).parents[2] / "infra" / "resources.yaml"
 TABLES = {"catalog": "CatalogTable", "timers": "TimersTable", "runs": "RunsTable", "audit": "AuditTable"}
-QUEUES = ("FastQueue", "LongQueue")
+QUEUES = [f"{lane.capitalize()}Queue" for lane in LANES]
 _TABLE_PROPERTIES = (
     "BillingMode",
     "AttributeDefinitions",

@@ -17,7 +17,7 @@ from tests.support.memory import MemoryQueue
 from tests.support.world import Inline, World
 
 VISIBILITY_MS, DEAD_VISIBILITY_MS = 100_000, 70_000
-"""Of the lane `fast` and its dead-letter queue, as in infra/resources.yaml."""
+"""Of the lane `fast` and the dead-letter queue, as in infra."""
 T = TypeVar("T")
 
 

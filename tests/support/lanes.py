@@ -22,7 +22,7 @@ class Message:
 
 @dataclass(slots=True)
 class Lane:
-    """A queue. What was received `most` times goes to `dead`; the times as in infra/resources.yaml."""
+    """A queue. What was received `most` times goes to `dead`; the times as in infra/lanes.yaml."""
 
     clock: FakeClock
     visibility_ms: int

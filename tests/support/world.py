@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.domain.ids import bucket_of, job_id
 from chalicelib.domain.job import Job
+from chalicelib.domain.lanes import LANES
 from chalicelib.domain.outcome import Outcome, Succeeded
 from chalicelib.domain.run import TRANSITIONS, Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
@@ -82,12 +83,13 @@ class World:
         self.clock = FakeClock(now_ms)
         self.db = MemoryDatabase()
         self.db.runs = WatchedRuns()
-        self.queue, self.long_queue = MemoryQueue(self.clock), MemoryQueue(self.clock)
+        lanes = {lane: MemoryQueue(self.clock) for lane in LANES}
+        self.queue, self.urgent_queue, self.long_queue = lanes["fast"], lanes["urgent"], lanes["long"]
         self.telemetry = MemoryTelemetry()
         self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL)
         self.engine = Engine(
             db=self.db,
-            lanes={"fast": self.queue, "long": self.long_queue},
+            lanes=lanes,
             clock=self.clock,
             ids=FakeIds(),
             telemetry=self.telemetry,
@@ -143,12 +145,17 @@ class World:
         return dispatch(self.engine, timers)
 
     def deliver(self, size: int = 10, *, seconds: float = 85) -> list[str]:
-        """Hand what is visible to the worker, `size` at a time; the messages that must come again."""
+        """Hand what is visible to the workers, `size` at a time; the messages that must come again.
+
+        What is urgent has a worker of its own, like the other one.
+        """
+        urgent = Worker(self.engine, "urgent", self.worker._execute, self.worker._pool)
         again: list[str] = []
-        while batch := self.queue.take_visible():
-            for start in range(0, len(batch), size):
-                deliveries = [Delivery(body, body) for body in batch[start : start + size]]
-                again += self.worker.work(deliveries, deadline=self.clock.monotonic() + seconds)
+        for queue, worker in ((self.urgent_queue, urgent), (self.queue, self.worker)) * 2:
+            while batch := queue.take_visible():
+                for start in range(0, len(batch), size):
+                    deliveries = [Delivery(body, body) for body in batch[start : start + size]]
+                    again += worker.work(deliveries, deadline=self.clock.monotonic() + seconds)
         return again
 
     def bury(self, *bodies: str) -> list[str]:

@@ -11,7 +11,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run
 from chalicelib.engine.audit.audit_page import Leased, Lost, RangeRead, is_over, reads_of, verdict
 from chalicelib.engine.audit.findings import Finding, report
-from chalicelib.engine.core import Engine, lane_of
+from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import decode_job, decode_run, job_key, run_key
 from chalicelib.engine.ringing.floor import end_restored, read_floor
@@ -171,7 +171,7 @@ def _ring_again(
         _note(engine, together, look_round + 1, now_ms)
         for message in together:
             job = jobs.get(job_key(message.tenant, message.job_id))
-            rings.append(Ring(lane_of(job) if job else "fast", message))
+            rings.append(Ring(engine.lane_of(job) if job else "fast", message))
     ring_all(engine.lanes, rings, now_ms=now_ms, lead_ms=engine.settings.lead_ms)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.errors import Conflict, Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.core import Engine, lane_of
+from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.gate_records import place_key
-from chalicelib.engine.flow.gatekeeper import CALL_MS, Gatekeeper, Passage
+from chalicelib.engine.flow.gatekeeper import Gatekeeper, Passage, call_ms_of
 from chalicelib.engine.flow.gates import Gate
 from chalicelib.engine.flow.limits import KnownLimits
 from chalicelib.engine.flow.pacing import Pacer
@@ -82,7 +82,7 @@ class Admission:
         Who has no slot yet asks for no moment, so that moments are given in the order of the queues. The job's own slot
         is taken with the start: a run that waits for its turn is not active, and nobody is skipped for it.
         """
-        call_ms = CALL_MS[lane_of(entry.job)]
+        call_ms = call_ms_of(self._engine.lane_of(entry.job))
         self._hold(entry, self._engine.clock.now_ms() + call_ms)
         message, wait_ms = self._pacer.turn(rates, entry.message)
         if wait_ms > self._engine.settings.hold_limit_ms:
@@ -247,7 +247,7 @@ class Admission:
         waiting = [place for place in places if place.until_ms >= now_ms]
         if waiting:
             first = min(waiting, key=lambda place: place.rank)
-            ring = Ring(lane_of(job), decode(first.message))
+            ring = Ring(self._engine.lane_of(job), decode(first.message))
             lead_ms = self._engine.settings.lead_ms
             ring_all(self._engine.lanes, [ring], now_ms=now_ms, lead_ms=lead_ms)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.domain.breaker import Breaker
+from chalicelib.domain.lanes import Lane
 from chalicelib.domain.limits import RANKS, Priority
-from chalicelib.engine.core import Lane
 from chalicelib.engine.flow.gates import Gate, gate_partition
 from chalicelib.engine.flow.passage import GateState, Waiting
 from chalicelib.engine.flow.slots import Slot

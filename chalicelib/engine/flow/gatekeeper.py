@@ -1,15 +1,16 @@
 """Carrying out what `passage.py` decides: slots at gates that jobs share, their queues, and calling who is next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.breaker import room, tried
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
+from chalicelib.domain.lanes import QUICK, Lane
 from chalicelib.domain.limits import RANKS
 from chalicelib.domain.run import Run
-from chalicelib.engine.core import Engine, Lane, lane_of
+from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.gate_records import (
     PAST_SLOTS,
     QUEUE,
@@ -45,14 +46,18 @@ from chalicelib.ports.table import (
     all_of,
 )
 
-CALL_MS: Mapping[Lane, int] = {"fast": 60_000, "long": 300_000}
-"""So long a slot is kept for a run that was called: its message may have to wait for a worker. If it does not come by
-then, it is called again.
-"""
 TICK_MS = 60_000
 PAGES = 10
 """Pages of those who wait that are called at once where nothing limits how many run; the dispatcher goes on."""
 Writes = list[tuple[TableName, Write]]
+
+
+def call_ms_of(lane: Lane) -> int:
+    """So long a slot is kept for a run that was called: its message may have to wait for a worker.
+
+    If it does not come by then, it is called again.
+    """
+    return 60_000 if lane in QUICK else 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class Gatekeeper:
         """Let the run wait at the gate, and hold no slot at others; whether it is new there, and should look again."""
         sort_key, now_ms = rank(job.priority, message), self._engine.clock.now_ms()
         called = replace(message, called=gate.name)
-        place = Put(place_item(gate, sort_key, called, lane_of(job), now_ms))
+        place = Put(place_item(gate, sort_key, called, self._engine.lane_of(job), now_ms))
         name = place_name(gate, sort_key)
         held = [each for each in passages if each.how.is_held and each.how.slot is not None]
         handed: list[Write] = [
@@ -236,7 +241,7 @@ class Gatekeeper:
 
         def is_called(call: tuple[int | None, Waiting]) -> bool:
             number, each = call
-            until_ms = now_ms + CALL_MS[each.lane]
+            until_ms = now_ms + call_ms_of(each.lane)
             key, still = (gate.partition, each.sort_key), Below("called_ms", now_ms)
             writes: Writes = [("runs", Update(key, {"called_ms": until_ms}, when=still))]
             if number is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.limits import RANKS
-from chalicelib.engine.core import Engine, lane_of
+from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.gates import KINDS, Gate
 from chalicelib.engine.flow.limits import KnownLimits
 from chalicelib.engine.flow.rates import Rates
@@ -99,7 +99,7 @@ class Pacer:
             for job, each in runs
             if (job, each) not in near
         )
-        rings = [Ring(lane_of(job), each) for job, each in near]
+        rings = [Ring(self._engine.lane_of(job), each) for job, each in near]
         ring_all(self._engine.lanes, rings, now_ms=now_ms, lead_ms=settings.lead_ms)
 
     def _gates(self, ticket: Ticket, job: Job | None, at_ms: int) -> dict[str, Gate]:

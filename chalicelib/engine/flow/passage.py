@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chalicelib.domain.breaker import CLOSED, Breaker, room, verdict
-from chalicelib.engine.core import Lane
+from chalicelib.domain.lanes import Lane
 from chalicelib.engine.flow.gates import Gate
 from chalicelib.engine.flow.slots import Slot
 

@@ -76,7 +76,7 @@ def _jobs(engine: Engine, items: Mapping[Key, Item]) -> dict[Key, DueJob]:
     jobs = {}
     for key, item in items.items():
         try:
-            jobs[key] = decode_due_job(item)
+            jobs[key] = decode_due_job(item, engine.class_of)
         except ValueError as error:
             engine.telemetry.warning("A job cannot be read; its timer stays.", key=key, error=str(error))
     return jobs

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from chalicelib.engine.core import Engine, Lane
+from chalicelib.domain.lanes import Lane
+from chalicelib.engine.core import Engine
 from chalicelib.engine.ringing.phase import Sending, sending_ms, sendings
 from chalicelib.engine.ringing.turns import fair_groups
 from chalicelib.engine.wheel.plan import Ring

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from chalicelib.domain.cost import RECORDING_MS
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
+from chalicelib.domain.lanes import Lane
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run
-from chalicelib.engine.core import Engine, Lane, lane_of
+from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.admission import Admission
 from chalicelib.engine.flow.breakers import Breakers
 from chalicelib.engine.flow.limits import KnownLimits
@@ -109,9 +110,9 @@ class Worker:
     def _belongs_elsewhere(self, ticket: Ticket, jobs: Mapping[Key, Job]) -> bool:
         """Whether the job was given another lane after dispatch: then the message moves there."""
         job = jobs.get(ticket.job_key)
-        if job is None or lane_of(job) == self._lane:
+        if job is None or self._engine.lane_of(job) == self._lane:
             return False
-        self._ring_again([ticket.message], lane_of(job))
+        self._ring_again([ticket.message], self._engine.lane_of(job))
         return True
 
     def _attempt(self, ticket: Ticket, job: Job | None, run: Run | None, batch: "_Batch") -> Ended | None:

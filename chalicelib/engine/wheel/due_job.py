@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 from chalicelib.domain.calendar_use import CalendarUse
 from chalicelib.domain.exclusions import Exclusion
 from chalicelib.domain.job import JobStatus, Misfire
+from chalicelib.domain.lanes import ClassOf, Lane, lane_for, ordinary
 from chalicelib.domain.limits import Priority
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.schedules import SCHEDULES
@@ -48,7 +49,7 @@ class DueJob:
     schedule_revision: int
     schedule: Schedule | tuple[Schedule, ...]
     created_ms: int
-    timeout_seconds: float
+    lane: Lane
     precision: Literal["exact", "relaxed"]
     misfire: Misfire
     paused_ms: int | None = None
@@ -60,8 +61,8 @@ class DueJob:
     priority: Priority = "normal"
 
 
-def decode_due_job(item: Item) -> DueJob:
-    """ValueError if the record is no job."""
+def decode_due_job(item: Item, class_of: ClassOf = ordinary) -> DueJob:
+    """`class_of` tells the lane that its type calls for. ValueError if the record is no job."""
     doc = json.loads(str(item["doc"]))
     try:
         return DueJob(
@@ -72,7 +73,7 @@ def decode_due_job(item: Item) -> DueJob:
             doc["schedule_revision"],
             _schedule(json.dumps(doc["schedule"])),
             doc["created_ms"],
-            doc["timeout_seconds"],
+            lane_for(class_of(doc["type"]), doc["timeout_seconds"], doc.get("priority", "normal")),
             doc["precision"],
             _misfire(json.dumps(doc["misfire"])),
             doc.get("paused_ms"),

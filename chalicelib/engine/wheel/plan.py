@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.ids import run_id
+from chalicelib.domain.lanes import Lane
 from chalicelib.domain.limits import Priority
 from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.pause import falls_into_pause
-from chalicelib.engine.core import Lane, lane_of
 from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.wheel.arm import agenda_of, timer_at, timetable_of
 from chalicelib.engine.wheel.calendars import NO_CALENDARS, Calendars
@@ -57,7 +57,7 @@ def plan_timer(
     if isinstance(timer, RunTimer):
         if timer.due_ms < floor_ms:
             return Plan(timer, restored=(timer.message,))
-        lane: Lane = lane_of(job) if job else "fast"
+        lane: Lane = job.lane if job else "fast"
         exact, priority = STARTS_NOTHING not in timer.message.passed, job.priority if job else "normal"
         return Plan(timer, (Ring(lane, timer.message, exact, priority),))
     if job is None or job.schedule_revision != timer.schedule_revision:
@@ -82,7 +82,7 @@ def plan_timer(
     for moment_ms in chosen:
         message = _message(job, table.nominal(moment_ms), _due(job, table, moment_ms))
         if message.due_ms < until_ms:
-            rings.append(Ring(lane_of(job), message, job.precision == "exact", job.priority))
+            rings.append(Ring(job.lane, message, job.precision == "exact", job.priority))
         else:
             following.append(RunTimer(job.shard, message))
     return Plan(timer, tuple(rings), (*skipped, *by_calendar), tuple(following))

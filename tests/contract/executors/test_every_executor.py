@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from chalicelib.domain.lanes import LANES
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.executors import registry
@@ -45,7 +46,7 @@ def test_it_is_called_what_its_folder_is_called(type_: str, spec: ExecutorSpec) 
 def test_it_tells_what_it_is_and_where_it_runs(spec: ExecutorSpec) -> None:
     assert spec.title
     assert spec.description.endswith(".")
-    assert spec.lane in {"fast", "long"}
+    assert registry.lane(spec.type) in LANES
 
 
 @every_type

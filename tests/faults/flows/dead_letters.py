@@ -7,7 +7,7 @@ from tests.faults.system import System
 
 def given_up(system: System) -> None:
     """All that lies in the lane has been received too often."""
-    lane, dead = system.lanes["fast"], system.dead_lanes["fast"]
+    lane, dead = system.lanes["fast"], system.dead
     for message in lane.messages:
         message.visible_ms = system.clock.now_ms()
     dead.messages, lane.messages = lane.messages, []

@@ -22,6 +22,7 @@ def revisions(*rows: Row) -> list[Revision]:
     """Each row is a moment in hours after noon, and what the job was from then on."""
     document: dict[str, Any] = {
         "id": JOB,
+        "type": "dummy",
         "tenant": "local",
         "shard": 0,
         "status": "active",

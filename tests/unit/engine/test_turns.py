@@ -3,7 +3,7 @@
 from collections import Counter
 
 from chalicelib.domain.limits import Priority
-from chalicelib.engine.message import RunMessage, decode
+from chalicelib.engine.message import Delivery, RunMessage, decode
 from chalicelib.engine.ringing.due import BACKLOG_MS, urgent_first
 from chalicelib.engine.ringing.turns import HERD, fair_groups, rings_in_turn
 from chalicelib.engine.wheel.plan import Ring
@@ -63,7 +63,27 @@ def test_only_herds_are_named_and_those_of_low_priority_apart() -> None:
 def test_a_jobs_priority_reaches_its_messages() -> None:
     world = World()
     for name in ("low", "normal", "high", "normal"):
+        world.job({"kind": "once", "at": "2027-01-15T12:00:30Z"}, priority=name, timeout_seconds=120)
+    world.tick()
+    sent = [world.stored_job(decode(body).job_id).priority for _, body in world.long_queue.sent]
+    assert sent == ["high", "normal", "normal", "low"]
+
+
+def test_what_is_urgent_does_not_queue_behind_a_herd() -> None:
+    world = World()
+    for name in ("normal", "high", "low"):
         world.job({"kind": "once", "at": "2027-01-15T12:00:30Z"}, priority=name)
     world.tick()
-    sent = [world.stored_job(decode(body).job_id).priority for _, body in world.queue.sent]
-    assert sent == ["high", "normal", "normal", "low"]
+    assert (len(world.queue.sent), len(world.urgent_queue.sent)) == (2, 1)
+
+
+def test_a_job_that_becomes_urgent_after_its_dispatch_moves_to_the_other_lane() -> None:
+    world = World()
+    job = world.job({"kind": "once", "at": "2027-01-15T12:00:30Z"})
+    world.tick()
+    world.change(job, priority="high")
+    [(at_ms, body)] = world.queue.sent
+    world.clock.ms = at_ms
+    assert world.worker.work([Delivery("1", body)], deadline=world.clock.monotonic() + 85) == []
+    assert world.executed == []
+    assert [moved for _, moved in world.urgent_queue.sent] == [body]

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def _add(folder: Path, type_: str, run: str) -> None:
     (folder / type_).mkdir()
-    (folder / type_ / "__init__.py").touch()
+    (folder / type_ / "__init__.py").write_text('LANE = "long"')
     (folder / type_ / "run.py").write_text(textwrap.dedent(run))
     spec = f"""
         from pydantic import BaseModel, ConfigDict
@@ -43,7 +43,7 @@ def _add(folder: Path, type_: str, run: str) -> None:
         class Config(BaseModel):
             model_config = ConfigDict(extra="forbid")
 
-        SPEC = ExecutorSpec(type="{type_}", config=Config, title="T", description="D", lane="long")
+        SPEC = ExecutorSpec(type="{type_}", config=Config, title="T", description="D")
     """
     (folder / type_ / "spec.py").write_text(textwrap.dedent(spec))
 
@@ -61,7 +61,7 @@ def test_a_type_from_a_folder_elsewhere_is_found_and_run(folder: Path) -> None:
     )
     spec = registry.spec("parrot")
     assert spec is not None
-    assert spec.lane == "long"
+    assert registry.lane("parrot") == "long"
     assert perform(call_of("parrot", {}, run_id="run_1"), "parrot") == Succeeded({"said": "run_1"})
 
 

@@ -1,0 +1,37 @@
+"""The AWS services that jobs use, as roles that their owners name."""
+
+from typing import Any, Protocol
+
+from chalicelib.domain.errors import Unavailable
+
+
+class CloudError(Exception):
+    """AWS refuses, or does not answer. `code` is AWS's own (`NoSuchKey`), or `timeout` or `connection`.
+
+    The message is fit for the job's owner. `retryable`: whether another try may help, as AWS sees it.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, status: int | None = None, retryable: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.status, self.retryable = code, message, status, retryable
+
+
+class Cloud(Protocol):
+    """Of one attempt: its tenant is known."""
+
+    def client(self, service: str, *, role_arn: str | None, region: str | None = None) -> Any:
+        """A client of a service (`s3`), with botocore's methods; they raise CloudError and nothing of botocore's.
+
+        It acts as the role, which its owner lets Chronos assume with the tenant as external id. None: as this
+        function, which may use nothing of its owners'. CloudError if the role cannot be assumed.
+        """
+        ...
+
+
+class NoCloud:
+    """A deployment whose jobs use no AWS services."""
+
+    def client(self, service: str, *, role_arn: str | None, region: str | None = None) -> Any:  # noqa: ARG002
+        raise Unavailable("Jobs use no AWS services in this deployment.")

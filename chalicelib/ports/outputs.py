@@ -1,0 +1,35 @@
+"""Where an attempt puts what is too large for its result: files, kept as long as the run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.domain.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutput:
+    """A file of an attempt. `sha256` in hex."""
+
+    name: str
+    bytes: int
+    sha256: str
+    media_type: str
+
+
+class Outputs(Protocol):
+    """Of one attempt; each name is its own."""
+
+    def store(self, name: str, chunks: Iterable[bytes], media_type: str) -> StoredOutput:
+        """Store a file, in bounded memory; what was there under the name is replaced. Unavailable if it cannot be.
+
+        Nothing is stored if `chunks` raises. ValueError for a name that is not `[A-Za-z0-9._-]{1,100}`.
+        """
+        ...
+
+
+class NoOutputs:
+    """A deployment without a place for files."""
+
+    def store(self, name: str, chunks: Iterable[bytes], media_type: str) -> StoredOutput:  # noqa: ARG002
+        raise Unavailable("There is no place for files in this deployment.")
