@@ -17,13 +17,22 @@ class StoredOutput:
     media_type: str
 
 
+class OutputTooLarge(Exception):
+    """A file is larger than this deployment stores. The message is fit for the job's owner."""
+
+    def __init__(self, name: str, max_bytes: int) -> None:
+        self.message = f"The output {name} is larger than the {max_bytes:,} bytes that may be stored."
+        super().__init__(self.message)
+
+
 class Outputs(Protocol):
     """Of one attempt; each name is its own."""
 
     def store(self, name: str, chunks: Iterable[bytes], media_type: str) -> StoredOutput:
         """Store a file, in bounded memory; what was there under the name is replaced. Unavailable if it cannot be.
 
-        Nothing is stored if `chunks` raises. ValueError for a name that is not `[A-Za-z0-9._-]{1,100}`.
+        Nothing is stored if `chunks` raises, or with OutputTooLarge. ValueError for a name that is not
+        `[A-Za-z0-9._-]{1,100}`.
         """
         ...
 

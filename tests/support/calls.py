@@ -21,8 +21,12 @@ def call_of(
     run_id: str = RUN_ID,
     settings: ExecutorSettings = LOOPBACK,
     clock: Clock | None = None,
+    **given: Any,
 ) -> Call:
-    """A call of the type, with a validated config and so many seconds to go."""
+    """A call of the type, with a validated config and so many seconds to go.
+
+    `given`: others of its fields, such as `outputs`, `state`, `cloud` and `log`.
+    """
     spec = registry.spec(type_)
     assert spec is not None
     clock = clock or SystemClock()
@@ -37,6 +41,7 @@ def call_of(
         deadline=clock.monotonic() + seconds,
         clock=clock,
         settings=settings,
+        **given,
     )
 
 
