@@ -127,7 +127,7 @@ class History:
             state = f"{before and before['status']} -> {after['status']}"
             self.note(sk, f"{state} {after.get('skip_reason', '')} attempt {after['attempt']} by {process}")
         elif pk.endswith("#slots"):
-            self.note(pk.split("#")[1], f"{sk} is {_said(after)}")
+            self.note(pk.split("#")[1], f"{sk} is {_said(after)} by {self.kernel.current}")
 
     def acted(self, effect: Effect) -> None:
         self.effects.append(effect)

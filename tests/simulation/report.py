@@ -73,7 +73,9 @@ def timeline(outcome: Outcome, violation: Violation) -> list[str]:
         if subject in wanted or any(name in words for name in wanted)
     ]
     mishaps = [f"{process} was killed at {moment(process.killed_ms)}" for process in _killed(outcome, found)]
-    return [*found[:LINES], *(["..."] if len(found) > LINES else []), *mishaps]
+    if len(found) > LINES:
+        found = [*found[: LINES // 3], "...", *found[-2 * LINES // 3 :]]
+    return [*found, *mishaps]
 
 
 def _killed(outcome: Outcome, lines: list[str]) -> list[object]:

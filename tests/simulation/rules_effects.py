@@ -138,7 +138,12 @@ def cancelled_stay_so(facts: Facts) -> Iterator[Violation]:
 
 
 def on_time(facts: Facts) -> Iterator[Violation]:
-    """Where nothing goes wrong, or not any more for ten minutes, first attempts start as they are due."""
+    """Where nothing goes wrong, or not any more for ten minutes, first attempts start as they are due.
+
+    Under limits they wait for others, who are many after the dark hours.
+    """
+    if facts.outcome.scenario.is_limited:
+        return
     well_ms = facts.outcome.start_ms if facts.is_calm else facts.outcome.healed_ms + 600_000
     for run, effects in facts.effects.items():
         first, late_ms = effects[0], effects[0].started_ms - effects[0].due_ms

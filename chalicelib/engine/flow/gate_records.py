@@ -41,6 +41,7 @@ def place_item(gate: Gate, sort_key: str, message: RunMessage, lane: Lane, now_m
         "pk": gate.partition,
         "sk": sort_key,
         "run": message.run_id,
+        "attempt": message.attempt,
         "message": message.encode(),
         "lane": lane,
         "called_ms": 0,

@@ -164,10 +164,14 @@ class Gatekeeper:
             self.call(tenant, [name for whose, name in left if whose == tenant])
 
     def forget(self, message: RunMessage) -> None:
-        """Take back the call of a run that does not wait any more, and whatever is left of its place; call the next."""
+        """Take back the call of a run that does not wait any more, and whatever is left of its place; call the next.
+
+        Of this attempt's place: by now the next one may wait in the same.
+        """
         partition = gate_partition(message.tenant, message.called)
+        ours = all_of(Is("run", message.run_id), Is("attempt", message.attempt))
         for priority in RANKS:
-            self._try(Delete((partition, rank(priority, message)), Is("run", message.run_id)))
+            self._try(Delete((partition, rank(priority, message)), ours))
         handed = all_of(Is("run", message.run_id), Is("fence", 0))
         for slot in decode_state(self._engine.db.runs.query(partition, high=PAST_SLOTS).items).slots:
             if slot.run_id == message.run_id:
