@@ -1,6 +1,8 @@
 """The lanes: a queue and a worker for each class of work, so that none waits behind another. Pure.
 
 Each has a row in infra/lanes.yaml, a function in entrypoints/worker.py, its time and memory in .chalice/config.json.
+Jobs go to the first three by their time limit and priority; to the others because their type calls for them: their
+workers have libraries (infra/layers) or rights that no other worker needs.
 """
 
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from typing import Literal, get_args
 
 from chalicelib.domain.limits import Priority
 
-Lane = Literal["fast", "urgent", "long"]
+Lane = Literal["fast", "urgent", "long", "data", "messaging", "report", "script"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 FAST_TIMEOUT_SECONDS = 60
 """Jobs that may take longer go to the lane `long`: a dead worker of the lane `fast` is noticed within two minutes."""

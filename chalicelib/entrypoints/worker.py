@@ -33,3 +33,23 @@ def urgent_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @blueprint.lambda_function(name="long_worker")
 def long_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return handle(event, context, "long", wiring())
+
+
+@blueprint.lambda_function(name="data_worker")
+def data_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle(event, context, "data", wiring())
+
+
+@blueprint.lambda_function(name="messaging_worker")
+def messaging_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle(event, context, "messaging", wiring())
+
+
+@blueprint.lambda_function(name="report_worker")
+def report_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle(event, context, "report", wiring())
+
+
+@blueprint.lambda_function(name="script_worker")
+def script_worker(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle(event, context, "script", wiring())

@@ -10,13 +10,16 @@ from typing import Any
 import requests
 
 from chalicelib.aws.expressions import encode, encode_key
+from chalicelib.domain import lanes as domain
 from chalicelib.domain.ids import bucket_of, job_id, run_id
 from chalicelib.domain.job import Job
+from chalicelib.domain.lanes import Lane
 from chalicelib.engine.audit.pulse import pulse_key
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import encode_job
 from chalicelib.engine.ringing.journal import GRACE_MS, encode_pages
 from chalicelib.engine.wheel.timers import GateTimer, JobTimer, RunTimer, Timer, encode_timer
+from chalicelib.executors import registry
 from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
 from tests.e2e.conftest import Api, in_seconds, ms
@@ -30,6 +33,10 @@ LANES: dict[str, dict[str, Any]] = {
     "long": {"timeout_seconds": 100},
 }
 """A lane, and what of a job leads to it."""
+CALLED_FOR: dict[Lane, str] = {
+    registry.lane(each): each for each in registry.types() if registry.lane(each) not in LANES
+}
+"""The other lanes with a type that calls for them: all workers are one code, so these show only how runs get there."""
 SHARDS, TENANT, MANUAL = 64, "local", {"kind": "manual"}
 
 
@@ -53,6 +60,8 @@ class Flows:
             self.callbacks(lane)
             self.failures(lane)
             self.backfill(lane)
+        for lane in CALLED_FOR:
+            self.called_for(lane)
         self.late_timers()
         self.audit()
         self.repair()
@@ -105,6 +114,15 @@ class Flows:
         for other in LANES.keys() - {lane}:
             self._deliver(lane, "worker", [_message(self._job(other, {"kind": "manual"}), due)])
         eventually(lambda: self.api.runs(failing, "FAILED"))
+
+    def called_for(self, lane: Lane) -> None:
+        """A run of a type that calls for the lane, whatever becomes of it; and each other worker moves its message."""
+        job = self._example(lane)
+        self.api.post(f"/jobs/{job['id']}/trigger")
+        eventually(lambda: self.api.runs(job, "SUCCEEDED", "FAILED"), seconds=60)
+        for other in domain.LANES:
+            if other != lane:
+                self._deliver(other, "worker", [_message(job, ms(in_seconds(0)))])
 
     def dead_letters(self, lane: str) -> None:
         """What a dead-letter queue brings: of an unknown run, of one to be retried, of one that is executed."""
@@ -193,8 +211,8 @@ class Flows:
         late = self._job("fast", "0 0 0 1 1 *", misfire={"policy": "skip", "grace_seconds": 1})
         new_year = datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC).isoformat()
         self._put_timer(JobTimer(_shard(late), TENANT, late["id"], 1, ms(new_year)))
-        for lane in LANES:
-            job = self._job(lane, {"kind": "manual"})
+        jobs = [self._job(lane, MANUAL) for lane in LANES] + [self._example(lane) for lane in CALLED_FOR]
+        for job in jobs:
             self._put_timer(RunTimer(_shard(job), _message(job, now)))
         self.tick()
 
@@ -252,6 +270,13 @@ class Flows:
 
     def _job(self, lane: str, schedule: Any, **fields: Any) -> Any:
         return self.api.job(schedule, type="dummy", **LANES[lane], **fields)
+
+    def _example(self, lane: Lane) -> Any:
+        """A job of a type that calls for the lane, with the config of the type's example."""
+        type_ = CALLED_FOR[lane]
+        spec = registry.spec(type_)
+        assert spec is not None
+        return self.api.job(MANUAL, type=type_, config=spec.example, retry={"max_attempts": 1})
 
     def _failing(self, lane: str, *, delay_seconds: int, schedule: Any = MANUAL, **fields: Any) -> Any:
         retry = {

@@ -37,6 +37,7 @@ QUEUES = (
     LaneSettings("fast", 100, 90, 50),
     LaneSettings("urgent", 100, 90, 20),
     LaneSettings("long", 910, 900, 10),
+    *(LaneSettings(name, 910, 900, 10) for name in ("data", "messaging", "report", "script")),
     LaneSettings("dead", 70, 60, 2, None),
 )
 

@@ -17,6 +17,7 @@ LIMIT = FAST_TIMEOUT_SECONDS
         ("fast", LIMIT + 0.1, "high", "long", "but no long work goes before what is urgent"),
         ("fast", LIMIT, "low", "fast", "low shares the workers"),
         ("long", 1, "high", "long", "what the type calls for decides alone"),
+        ("data", LIMIT + 1, "high", "data", "only its worker has the libraries"),
     ],
 )
 def test_a_lane_follows_from_type_time_limit_and_priority(
