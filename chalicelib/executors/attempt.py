@@ -67,6 +67,7 @@ def attempts(
             settings=settings,
             stop=stop,
             callback=callback,
+            log=stop.log,
         )
         outcome = execute(call)
         return outcome if callback is None else _redacted(outcome, callback)

@@ -9,6 +9,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.admission import Admission
 from chalicelib.engine.ledger import record
 from chalicelib.engine.records import encode_progress, run_key
+from chalicelib.engine.running.telling import Telling, store
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.table import ConditionFailed, Item, Update
 
@@ -25,6 +26,10 @@ class Active:
     beat_ms: int
     stop: Contact = field(default_factory=Contact)
     cancelled: bool = False
+    telling: Telling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.telling = Telling(self.stop.log)
 
     @property
     def latest(self) -> Run:
@@ -33,7 +38,7 @@ class Active:
 
 
 def beat(engine: Engine, admission: Admission, active: Active) -> None:
-    """Renew the lease and slot of an attempt under way; its latest progress rides along.
+    """Renew the lease and slot of an attempt under way; its latest progress rides along. Then store what it told.
 
     It is told to stop if it was cancelled or lost its lease.
     """
@@ -68,3 +73,5 @@ def beat(engine: Engine, admission: Admission, active: Active) -> None:
         engine.telemetry.warning(
             "A slot is held longer by the next beat.", run_id=run.id, error=error.message
         )
+        return
+    store(engine, run, active.telling)

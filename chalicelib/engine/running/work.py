@@ -24,9 +24,11 @@ from chalicelib.engine.ringing.ring import ring_all
 from chalicelib.engine.running.conclude import Concluder, Ended
 from chalicelib.engine.running.heartbeat import Active, beat
 from chalicelib.engine.running.starter import Starter
+from chalicelib.engine.running.telling import store_rest
 from chalicelib.engine.wheel.plan import Ring
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.pool import Pool, Task
+from chalicelib.ports.run_log import RunLog
 from chalicelib.ports.table import Key
 
 READ_AHEAD_MS = 40
@@ -62,7 +64,8 @@ class Worker:
                 self._tell("A batch cannot start; its messages come again.", error)
                 batch.again.update(ticket.delivery_id for ticket in tickets)
         self._record_until(None, batch)
-        self._pool.wait(batch.aside, for_all=True)
+        left = deadline - self._engine.clock.monotonic()
+        self._pool.wait(batch.aside, max(0.0, left), for_all=True)
         return sorted(batch.again)
 
     def _sort(self, deliveries: Sequence[Delivery], batch: "_Batch") -> None:
@@ -122,9 +125,11 @@ class Worker:
             batch.meter.leave(self._engine.clock.now_ms())
             return None
         deadline = min(batch.deadline, self._engine.clock.monotonic() + job.timeout_seconds)
-        active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms)
+        contact = Contact(RunLog(self._engine.clock.now_ms))
+        active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms, contact)
         with batch.keeping(active):
-            outcome = self._execute(job, run, deadline, active.stop)
+            outcome = self._execute(job, run, deadline, contact)
+        self._tell_rest(active, batch)
         if not active.cancelled:
             self._breakers.note(job, run, outcome)
         settled = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
@@ -133,6 +138,11 @@ class Worker:
             return ended
         (self._concluder.retry if ended.is_retried else self._concluder.wait)(ended, deadline=batch.deadline)
         return None
+
+    def _tell_rest(self, active: Active, batch: "_Batch") -> None:
+        """Have the last lines stored beside the record: it does not wait for them."""
+        if not active.telling.is_over:
+            batch.aside.append(self._pool.submit(store_rest, self._engine, active.run, active.telling))
 
     def _metered(self, ended: Ended, batch: "_Batch") -> Ended:
         """With what the attempt took of this invocation."""

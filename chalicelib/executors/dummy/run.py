@@ -11,6 +11,8 @@ NAP_SECONDS = 0.25
 
 def execute(call: Call) -> Outcome:
     config: Config = call.config
+    for number in range(1, config.log_lines + 1):
+        call.log.info(f"Line {number} of {config.log_lines}.", number=number)
     if config.duration_seconds:
         remaining = call.remaining()
         if not _rested(call, min(config.duration_seconds, max(0.0, remaining))):

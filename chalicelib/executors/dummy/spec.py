@@ -36,6 +36,9 @@ class Config(BaseModel):
     report_progress: bool = Field(
         default=False, description="Whether an attempt reports how much of its time has passed."
     )
+    log_lines: int = Field(
+        0, ge=0, le=5000, description="How many lines an attempt tells at its beginning; 2,000 are kept."
+    )
     error_kind: ErrorKind = Field("unknown", description="The kind of its failures, as `retry_on` knows it.")
 
 

@@ -16,6 +16,12 @@ TOKEN = "v1.k.c-_.m"
 
 
 def outcome_of(config: dict[str, Any], *, by_ms: int | None = NOON, url: Any = None) -> Outcome:
+    return attempt_of(config, Contact(), by_ms=by_ms, url=url)
+
+
+def attempt_of(
+    config: dict[str, Any], contact: Contact, *, by_ms: int | None = None, url: Any = None
+) -> Outcome:
     clock = FakeClock()
     made = attempts(clock, ExecutorSettings(), url or (lambda run: f"https://x/{run.id}/{TOKEN}"))
     fields = {"name": "n", "type": "dummy", "config": config, "id": "job_1", "tenant": TENANT, "shard": 0}
@@ -23,7 +29,7 @@ def outcome_of(config: dict[str, Any], *, by_ms: int | None = NOON, url: Any = N
     run = Run(
         "run_1", TENANT, "job_1", RunStatus.RUNNING, "manual", NOON, NOON, 1, attempt=1, callback_by_ms=by_ms
     )
-    return made(job, run, clock.monotonic() + 10, Contact())
+    return made(job, run, clock.monotonic() + 10, contact)
 
 
 def test_a_token_that_comes_back_in_a_result_is_blacked_out() -> None:
@@ -47,3 +53,9 @@ def test_an_address_that_cannot_be_made_fails_the_attempt() -> None:
     assert outcome_of({}, url=refused) == Failed(
         "unknown", "There is no address for its callback. There is no key."
     )
+
+
+def test_what_an_attempt_tells_goes_to_its_worker() -> None:
+    contact = Contact()
+    attempt_of({"log_lines": 1}, contact)
+    assert [line.message for line in contact.log.drain()] == ["Line 1 of 1."]

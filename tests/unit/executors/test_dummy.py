@@ -107,3 +107,12 @@ def test_a_dummy_that_is_not_told_to_reports_nothing() -> None:
     call = call_of("dummy", {"duration_seconds": 4}, clock=FakeClock())
     perform(call, "dummy")
     assert call.stop.latest is None
+
+
+def test_a_dummy_tells_as_many_lines_as_it_is_told() -> None:
+    call = call_of("dummy", {"log_lines": 2}, clock=FakeClock())
+    perform(call, "dummy")
+    assert [(line.message, line.fields) for line in call.log.drain()] == [
+        ("Line 1 of 2.", {"number": 1}),
+        ("Line 2 of 2.", {"number": 2}),
+    ]
