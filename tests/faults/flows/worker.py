@@ -145,6 +145,14 @@ def an_attempt_with_heartbeats(system: System) -> Act:
     return system.deliver
 
 
+@event({"telling": [(2, OK)]})
+def an_attempt_that_tells_lines(system: System) -> Act:
+    """With a heartbeat. Lines may be lost, and nothing else."""
+    system.job("telling", at(2), config={"log_lines": 3, "duration_seconds": 15}, timeout_seconds=60)
+    ring(system, 2)
+    return system.deliver
+
+
 @event({"slow": [(2, CANCELLED, OK)]})
 def an_attempt_that_is_cancelled_under_way(system: System) -> Act:
     """By a client who asks once, and may be refused."""
