@@ -122,9 +122,9 @@ class Admission:
     def forget(self, message: RunMessage, run: Run) -> None:
         """The run was called, and has nothing to do with that: it is over, or goes on elsewhere. Best effort."""
         try:
-            if run.waits is None:
+            if run.waits is None or run.is_final:
                 self._gates.forget(message)
-            elif run.is_final:
+            if run.waits is not None and run.is_final:
                 self._gates.leave([run])
         except Unavailable as error:
             self._engine.telemetry.warning("A call is left to its end.", run_id=run.id, error=error.message)
@@ -209,10 +209,17 @@ class Admission:
             waiting = replace(record.new_run(message), looked_ms=now_ms)
             writes.append(("runs", Put(encode_run(waiting, expires_at=expires_at), Absent())))
         else:
-            writes.append(("runs", record.looked_at(existing, now_ms)))
+            writes += self._out_of_the_queue(existing, now_ms)
         if displaced:
             writes += self._skip(displaced)
         self._engine.db.transact(*writes)
+
+    def _out_of_the_queue(self, existing: Run, now_ms: int) -> list[tuple[TableName, Write]]:
+        """Who waits for the job's own slot waits at no gate: with one write, lest a later place is taken away."""
+        if existing.waits is None:
+            return [("runs", record.looked_at(existing, now_ms))]
+        place = Delete(place_key(existing.tenant, existing.waits))
+        return [("runs", record.left_place(existing, now_ms)), ("runs", place)]
 
     def _skip(self, displaced: Place) -> list[tuple[TableName, Write]]:
         message = decode(displaced.message)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
-from chalicelib.domain.run import Run, RunStatus, SkipReason
+from chalicelib.domain.run import FINAL, Run, RunStatus, SkipReason
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.records import (
@@ -114,6 +114,18 @@ def unchanged(existing: Run) -> Condition:
     return all_of(Is("status", existing.status.value), Is("fence", existing.fence))
 
 
+def in_place(existing: Run) -> Condition:
+    """Likewise, and the run waits where it did: whoever changes its place at a gate goes by the one it knows."""
+    waits = Lacks("waits") if existing.waits is None else Is("waits", existing.waits)
+    return all_of(unchanged(existing), waits)
+
+
+def out_of_place(run: Run) -> Update:
+    """Note of a run that is over that it waits nowhere."""
+    over = any_of(*(Is("status", status.value) for status in FINAL))
+    return Update(run_key(run.tenant, run.id), {}, remove=("waits",), when=over)
+
+
 def first_start(run: Run, expires_at: int) -> Put:
     return Put(encode_run(run, expires_at=expires_at), Absent())
 
@@ -146,7 +158,7 @@ def takeover(run: Run, existing: Run) -> Update:
             gone.append(name)
     if existing.waits is not None:
         gone.append("waits")
-    return Update(run_key(run.tenant, run.id), changes, remove=tuple(gone), when=unchanged(existing))
+    return Update(run_key(run.tenant, run.id), changes, remove=tuple(gone), when=in_place(existing))
 
 
 def ending(run: Run, before: Run) -> Update:
@@ -183,6 +195,12 @@ def looked_at(existing: Run, now_ms: int) -> Update:
     return Update(run_key(existing.tenant, existing.id), {"looked_ms": now_ms}, when=unchanged(existing))
 
 
+def left_place(existing: Run, now_ms: int) -> Update:
+    """Likewise, and it waits at no gate any more."""
+    key = run_key(existing.tenant, existing.id)
+    return Update(key, {"looked_ms": now_ms}, remove=("waits",), when=in_place(existing))
+
+
 def look_again(engine: Engine, message: RunMessage, at_ms: int) -> None:
     """A timer that rings this message once more: timers outlast whoever holds the lease."""
     engine.db.timers.put_all([encode_timer(timer_to_look_again(engine, message, at_ms))])
@@ -196,7 +214,7 @@ def waiting(message: RunMessage, existing: Run | None, place: str, expires_at: i
     """Say on the record at which place of a gate's queue the run waits."""
     if existing is None:
         return Put(encode_run(replace(new_run(message), waits=place), expires_at=expires_at), Absent())
-    return Update(run_key(existing.tenant, existing.id), {"waits": place}, when=unchanged(existing))
+    return Update(run_key(existing.tenant, existing.id), {"waits": place}, when=in_place(existing))
 
 
 def put_off(message: RunMessage, expires_at: int, *, is_known: bool) -> Put | Update:

@@ -1,6 +1,5 @@
 """Gates at work, over the twins: limits of targets and tenants, the queues before them, and who is called."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +9,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.flow.gate_records import place_item, rank, slot_item
-from chalicelib.engine.flow.gatekeeper import Gatekeeper
 from chalicelib.engine.flow.gates import Gate
-from chalicelib.engine.flow.limits import KnownLimits
 from chalicelib.engine.message import Delivery, RunMessage
 from chalicelib.engine.ringing.floor import encode_floor
 from chalicelib.engine.wheel.timers import GateTimer
@@ -325,21 +322,6 @@ def test_a_place_of_a_run_that_is_over_blocks_nobody(is_handed: bool) -> None:
     assert starts(world)[0] == 10_000
     assert len(world.executed) == 4
     assert taken_up(world) == []
-
-
-def test_who_comes_too_late_for_an_earlier_attempt_leaves_the_place_of_the_next_one() -> None:
-    world = World()
-    limit(world.db, tenant={"concurrency": 1})
-    job, gate = world.job(at(10)), Gate(TENANT, "tenant", 1)
-    earlier = RunMessage(TENANT, job.id, 1, "run_1", NOON, NOON, attempt=2, called="tenant")
-    later = replace(earlier, attempt=3)
-    place = place_item(gate, rank("normal", later), later, "fast", world.clock.now_ms())
-    world.db.runs.write(Put(place))
-    keeper = Gatekeeper(world.engine, KnownLimits(world.engine))
-    keeper.forget(earlier)
-    assert world.db.runs.get((str(place["pk"]), str(place["sk"]))) is not None
-    keeper.forget(later)
-    assert world.db.runs.get((str(place["pk"]), str(place["sk"]))) is None
 
 
 def test_triggers_wait_like_everybody_else() -> None:
