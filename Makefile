@@ -23,7 +23,7 @@ $(foreach each,$(VENV) $(EMULATOR) $(PEERS),$(shell $(each)/bin/python -c '' 2>/
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt $(wildcard infra/layers/*.txt)
 	@$(call venv,$(VENV),requirements-dev.txt,the tools and tests (about a minute))
 
 $(EMULATOR)/.ready: infra/local/requirements.txt

@@ -36,7 +36,7 @@ def bundle(project: Path, architecture: str) -> Path:
         shutil.copy(_dependencies(project / "requirements.txt", architecture), partial)
         with zipfile.ZipFile(partial, "a", zipfile.ZIP_DEFLATED) as archive:
             for name, content in sorted(_application(project)):
-                _add(archive, name, content)
+                add(archive, name, content)
         for former in target.parent.glob("*.zip"):
             former.unlink()
         partial.replace(target)
@@ -59,7 +59,7 @@ def _dependencies(requirements: Path, architecture: str) -> Path:
     partial = target.with_suffix(".part")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(each for each in packages.rglob("*") if each.is_file()):
-            _add(archive, path.relative_to(packages).as_posix(), path.read_bytes())
+            add(archive, path.relative_to(packages).as_posix(), path.read_bytes())
     shutil.rmtree(packages)
     return partial.replace(target)
 
@@ -119,7 +119,7 @@ def _bytecode(name: str, path: Path, project: Path) -> tuple[str, bytes]:
     return cached, target.read_bytes()
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     """With a fixed date, so that the same files make the same zip and nothing is deployed in vain."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.external_attr = 0o100755 << 16 if name.endswith(".so") else 0o100644 << 16

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import account, callbacks, gateway, keys, package, project, refusals, stacks
+from infra import account, callbacks, gateway, keys, layer_versions, package, project, refusals, stacks
 from infra.account import Live
 from infra.bundle import bundle
 from infra.chalice_cli import chalice
@@ -93,6 +93,7 @@ def destroy(stage: str) -> None:
             _step("chalice delete")
             _chalice_delete(session, stage, live)
         callbacks.remove(session.client("ssm"), stage)
+        layer_versions.remove(session, stage)
         shutil.rmtree(STAGES / stage, ignore_errors=True)
     print(f"{stage} is gone." if stack or live.functions else f"There is nothing of {stage} here.")
 
@@ -139,7 +140,8 @@ def _put(session: Any, stage: str, parameters: Mapping[str, str], *, exists: boo
 
 def _chalice_deploy(session: Any, stage: str, outputs: Mapping[str, str], live: Live) -> None:
     _step("chalice deploy")
-    copy = project.for_deployment(stage, outputs)
+    layers = layer_versions.publish(session, stage, outputs["ChronosArchitecture"])
+    copy = project.for_deployment(stage, outputs, layers)
     project.record(copy, stage, live.resources(session.region_name))
     bundle(copy, outputs["ChronosArchitecture"])
     chalice(copy, "deploy", "--stage", stage)
@@ -157,12 +159,13 @@ def _complete(session: Any, stage: str, outputs: Mapping[str, str]) -> Live:
     gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE)
     url, given = live.url(session.region_name), os.environ.get(_PUBLIC_URL)
     callbacks.provide(session.client("ssm"), stage, url, given=given)
+    layer_versions.remove_former(session, stage)
     _for_people(session, stage, outputs, live)
     return live
 
 
 def _for_people(session: Any, stage: str, outputs: Mapping[str, str], live: Live) -> Path:
-    made = project.for_people(stage, outputs)
+    made = project.for_people(stage, outputs, layers=layer_versions.current(session, stage))
     project.record(made, stage, live.resources(session.region_name))
     return made.relative_to(ROOT)
 

@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from infra import checks
+from infra import checks, layer_zips
 from infra.bundle import bundle
 from infra.chalice_cli import chalice
 from infra.errors import Stop
@@ -33,7 +33,7 @@ def fingerprint(stage: str, chosen: str) -> str:
 
 
 def package(stage: str, chosen: str = "", out: Path = PACKAGE) -> bool:
-    """Write template.json and deployment.zip into `out`; False if they are those of the same sources already.
+    """Write template.json, deployment.zip and the layers' zips into `out`; False if there is nothing to do.
 
     `chosen` is an architecture, that of the environment or of .chalice/config.json if empty.
     """
@@ -51,6 +51,8 @@ def package(stage: str, chosen: str = "", out: Path = PACKAGE) -> bool:
     arguments = ["--stage", stage, "--merge-template", str(merge), str(built)]
     chalice(project, "package", *arguments, quiet=True, env=region)
     _publish(built / "sam.json", code, out)
+    for lane, layer in layer_zips.build_all(chosen).items():
+        shutil.copy(layer, out / layer_zips.name_of(lane))
     mark.write_text(now)
     return True
 
@@ -67,10 +69,11 @@ def _publish(template: Path, code: Path, out: Path) -> None:
 def main(stage: str) -> None:
     """Package and say what came of it."""
     made = package(stage)
-    code = PACKAGE / CODE
-    with zipfile.ZipFile(code) as archive:
-        unzipped = sum(each.file_size for each in archive.infolist())
     where = PACKAGE.relative_to(CHRONOS.parent)
-    size = f"{code.stat().st_size / 1e6:.1f} MB zipped, {unzipped / 1e6:.1f} MB unzipped"
-    print(f"{where}/{TEMPLATE} ({(PACKAGE / TEMPLATE).stat().st_size / 1e3:.0f} kB), {where}/{CODE} ({size})")
+    print(f"{where}/{TEMPLATE} ({(PACKAGE / TEMPLATE).stat().st_size / 1e3:.0f} kB)")
+    for name in (CODE, *map(layer_zips.name_of, layer_zips.layered())):
+        with zipfile.ZipFile(PACKAGE / name) as archive:
+            unzipped = sum(each.file_size for each in archive.infolist())
+        zipped = (PACKAGE / name).stat().st_size
+        print(f"{where}/{name} ({zipped / 1e6:.1f} MB zipped, {unzipped / 1e6:.1f} MB unzipped)")
     print("up to date" if not made else f"packaged; checked by `make check` ({len(checks.CHECKS)} checks)")

@@ -45,10 +45,13 @@ def for_package(stage: str, chosen: str) -> Path:
     return project
 
 
-def for_deployment(stage: str, outputs: Mapping[str, str]) -> Path:
-    """To deploy from: a clean copy of the code, policies and variables from the infra stack's outputs."""
+def for_deployment(stage: str, outputs: Mapping[str, str], layers: Mapping[str, str]) -> Path:
+    """To deploy from: a clean copy of the code, policies and variables from the infra stack's outputs.
+
+    `layers` are the versions' ARNs by their lanes.
+    """
     project = _copied(BUILD / f"deployment-{stage}")
-    _of_stack(project, stage, outputs, {})
+    _of_stack(project, stage, outputs, {}, layers)
     return project
 
 
@@ -62,7 +65,12 @@ def for_deletion(stage: str) -> Path:
 
 
 def for_people(
-    stage: str, outputs: Mapping[str, str], stages: Path = STAGES, variables: Mapping[str, str] | None = None
+    stage: str,
+    outputs: Mapping[str, str],
+    stages: Path = STAGES,
+    *,
+    variables: Mapping[str, str] | None = None,
+    layers: Mapping[str, str] | None = None,
 ) -> Path:
     """To use the chalice command in: as `for_deployment`, but its code is this checkout's, as it is at any time.
 
@@ -74,7 +82,7 @@ def for_people(
         link = project / name
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(ROOT / name, project))
-    _of_stack(project, stage, outputs, variables or {})
+    _of_stack(project, stage, outputs, variables or {}, layers or {})
     return project
 
 
@@ -86,7 +94,13 @@ def record(project: Path, stage: str, deployed: list[Json]) -> None:
     (folder / f"{stage}.json").write_text(json.dumps(known, indent=1) + "\n")
 
 
-def _of_stack(project: Path, stage: str, outputs: Mapping[str, str], more: Mapping[str, str]) -> None:
+def _of_stack(
+    project: Path,
+    stage: str,
+    outputs: Mapping[str, str],
+    more: Mapping[str, str],
+    layers: Mapping[str, str],
+) -> None:
     # Chalice refuses empty values.
     variables = {name: value for name, value in environment(dict(outputs)).items() if value != ""}
     fill = from_outputs(outputs)
@@ -94,17 +108,25 @@ def _of_stack(project: Path, stage: str, outputs: Mapping[str, str], more: Mappi
         "environment_variables": {**variables, **more},
         "lambda_architecture": outputs["ChronosArchitecture"],
     }
-    _write(project, stage, lambda function: policy(function, fill), added)
+    _write(project, stage, lambda function: policy(function, fill), added, layers)
 
 
-def _write(project: Path, stage: str, policy_of: Callable[[Function], Json], added: Json) -> None:
+def _write(
+    project: Path,
+    stage: str,
+    policy_of: Callable[[Function], Json],
+    added: Json,
+    layers: Mapping[str, str] | None = None,
+) -> None:
     folder = project / ".chalice"
     folder.mkdir(parents=True, exist_ok=True)
-    policies = {}
+    policies: dict[str, Json] = {}
     for function in functions():
         name = f"policy-{stage}-{function.name}.json"
         (folder / name).write_text(json.dumps(policy_of(function), indent=1) + "\n")
         policies[function.chalice] = {"iam_policy_file": name}
+    for lane, arn in (layers or {}).items():
+        policies[f"{lane}_worker"]["layers"] = [arn]
     config = {**defaults(), "stages": {stage: {"lambda_functions": policies, **added}}}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 

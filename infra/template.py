@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from infra import gateway, lanes, ticks
+from infra import gateway, lanes, layer_zips, ticks
 from infra.functions import APP, Function, Json, functions, policy
 from infra.paths import INFRA
 
@@ -66,6 +66,10 @@ def merge_template(stage: str, architecture: str) -> Json:
     values = {name: output["Value"] for name, output in template["Outputs"].items()}
     for function in functions():
         resources[function.resource] = _function(function, environment(values))
+    resources.update(layer_zips.resources(architecture))
+    for lane in layer_zips.layered():
+        layers = [{"Ref": layer_zips.resource_of(lane)}]
+        resources[f"{lane.capitalize()}Worker"]["Properties"]["Layers"] = layers
     resources["RestAPI"] = {"Properties": _api()}
     return {
         "Description": template["Description"],

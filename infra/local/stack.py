@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import callbacks, gateway, lanes, stacks
+from infra import callbacks, gateway, lanes, layer_zips, stacks
 from infra.functions import Json, functions
 from infra.package import CODE, TEMPLATE
 from infra.paths import CHRONOS
@@ -65,6 +65,10 @@ def deploy(
     """Create or update the stack from a package; `parameters` override PARAMETERS."""
     code = _upload(url, (package / CODE).read_bytes(), ".zip")
     template = located(json.loads((package / TEMPLATE).read_text()), {"Bucket": BUCKET, "Key": code})
+    for lane in layer_zips.layered():
+        key = _upload(url, (package / layer_zips.name_of(lane)).read_bytes(), ".zip")
+        layer = template["Resources"][layer_zips.resource_of(lane)]["Properties"]
+        layer["ContentUri"] = {"Bucket": BUCKET, "Key": key}
 
     def upload(content: bytes) -> str:
         return f"{url}/{BUCKET}/{_upload(url, content, '.json')}"

@@ -24,6 +24,7 @@ from infra.template import LOGGING, environment, infra_template
 from tests.support.account import Account, Deployed, Place
 from tests.support.checkout import checkout
 from tests.support.waiting import eventually
+from tests.support.wheels import parrot, requiring
 
 pytestmark = pytest.mark.e2e
 JOB = {"name": "kept", "type": "dummy", "schedule": {"kind": "manual"}}
@@ -43,7 +44,10 @@ def account(emulator: Emulator) -> Account:
 
 @pytest.fixture(scope="module")
 def place(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(checkout(tmp_path_factory.mktemp("checkout")), emulator.url)
+    """A checkout whose lane `script` has a layer of the test's own, whatever the lanes have."""
+    checked_out = checkout(tmp_path_factory.mktemp("checkout"))
+    _layer(checked_out.folder, "1.0")
+    return Place(checked_out, emulator.url)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +190,33 @@ def test_the_chalice_command_deploys_changed_code_in_the_stages_project(
     assert "chalice deploy" in place.deploy("live"), "what was deployed beside it is noticed"
 
 
+def test_a_layer_is_published_when_its_packages_change_and_only_its_worker_has_it(
+    live: Deployed, place: Place, account: Account
+) -> None:
+    def layers_of(function: str) -> list[str]:
+        found = account.function(f"chronos-live-{function}").get("Layers", [])
+        return [each["Arn"].rpartition(":layer:")[2] for each in found]
+
+    _layer(place.folder, "1.0")
+    place.deploy("live")
+    [before] = layers_of("script_worker")
+    assert layers_of("fast_worker") == layers_of("dispatcher") == []
+    place.change("7.7.7")
+    place.deploy("live")
+    assert layers_of("script_worker") == [before], "other code, the same packages"
+    _layer(place.folder, "2.0")
+    assert "layer script" in place.deploy("live")
+    [after] = layers_of("script_worker")
+    assert int(after.rpartition(":")[2]) > int(before.rpartition(":")[2])
+    kept = account.client("lambda").list_layer_versions(LayerName="chronos-live-script")["LayerVersions"]
+    assert [each["LayerVersionArn"].rpartition(":layer:")[2] for each in kept] == [after], (
+        "the former one is gone"
+    )
+    config = json.loads((place.folder / ".chronos/stages/live/.chalice/config.json").read_text())
+    [arn] = config["stages"]["live"]["lambda_functions"]["script_worker"]["layers"]
+    assert arn.endswith(after), "the chalice command keeps it"
+
+
 def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, account: Account) -> None:
     place.deploy("gone")
     tables = [
@@ -200,6 +231,8 @@ def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, 
     names = [each["Name"] for each in account.client("ssm").describe_parameters()["Parameters"]]
     assert not [name for name in names if "/gone/" in name]
     assert not (place.folder / ".chronos" / "stages" / "gone").exists()
+    layers = [each["LayerName"] for each in account.client("lambda").list_layers()["Layers"]]
+    assert "chronos-gone-script" not in layers
     assert "There is nothing of gone here." in place.infra("destroy", "gone").stdout
 
 
@@ -284,6 +317,11 @@ def test_functions_of_the_same_name_without_a_stack_are_not_taken_over(
     assert "chronos-taken-dispatcher" in done.stderr
     assert "choose another STAGE" in done.stderr
     assert account.function("chronos-taken-dispatcher")["RevisionId"] == made["RevisionId"]
+
+
+def _layer(folder: Path, version: str) -> None:
+    parrot(folder / "wheels", version)
+    requiring(folder / "infra/layers/script.txt", folder / "wheels", f"chronos-parrot=={version}")
 
 
 def _create(account: Account, stage: str, resource: dict[str, Any], description: str) -> None:

@@ -63,6 +63,7 @@ def checkout(folder: Path) -> Checkout:
     if PACKAGED.exists():
         shutil.copytree(PACKAGED, folder / PACKAGED.relative_to(ROOT))
     (folder / ".chronos" / "build").mkdir(parents=True)
-    for cached in BUILD.glob("dependencies-*.zip"):
-        (folder / ".chronos" / "build" / cached.name).symlink_to(cached)
+    for kind in ("dependencies-*.zip", "layer-*.zip"):
+        for cached in BUILD.glob(kind):
+            (folder / ".chronos" / "build" / cached.name).symlink_to(cached)
     return Checkout(folder)

@@ -1,0 +1,146 @@
+"""The layers: a zip for each lane with a file in infra/layers, of exactly the packages that the file pins.
+
+A lane's layer is part of its worker and of no other function. Wheels only, for Lambda's Python and C library, so that a
+zip made on one machine runs on another; a package that has no such wheel is an error and is not left out.
+"""
+
+import compileall
+import hashlib
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from infra.bundle import RUNTIME, add
+from infra.errors import Stop
+from infra.functions import APP, Json
+from infra.paths import BUILD, INFRA
+
+FOLDER = INFRA / "layers"
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)$")
+_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+_OLDEST_GLIBC = 17
+_TOP = "python"
+"""Where Lambda looks for a layer's modules."""
+
+
+def layered(folder: Path = FOLDER) -> tuple[str, ...]:
+    """The lanes that have a layer, sorted: those whose file pins something."""
+    return tuple(path.stem for path in sorted(folder.glob("*.txt")) if pins(path.read_text()))
+
+
+def requirements(lane: str) -> Path:
+    return FOLDER / f"{lane}.txt"
+
+
+def pins(text: str) -> dict[str, str]:
+    """Versions by canonical names, of the lines that are exact pins."""
+    found = (_PIN.match(line.strip()) for line in text.splitlines())
+    return {canonical(match[1]): match[2] for match in found if match}
+
+
+def canonical(name: str) -> str:
+    """A package's name as pip compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def name_of(lane: str) -> str:
+    """The name of the lane's zip beside the code's."""
+    return f"layer-{lane}.zip"
+
+
+def resource_of(lane: str) -> str:
+    """The layer's logical id in the template."""
+    return f"{lane.capitalize()}Layer"
+
+
+def resources(architecture: str) -> Json:
+    """The layers in a template whose zips lie beside it."""
+    return {
+        resource_of(lane): {
+            "Type": "AWS::Serverless::LayerVersion",
+            "Properties": {
+                "LayerName": {"Fn::Sub": f"{APP}-${{Stage}}-{lane}"},
+                "Description": f"The packages of infra/layers/{lane}.txt.",
+                "ContentUri": f"./{name_of(lane)}",
+                "CompatibleRuntimes": [RUNTIME],
+                "CompatibleArchitectures": [architecture],
+                "RetentionPolicy": "Delete",
+            },
+        }
+        for lane in layered()
+    }
+
+
+def fingerprint(lane: str, architecture: str) -> str:
+    """A digest of what the lane's zip is made of."""
+    return fingerprint_of(requirements(lane), architecture)
+
+
+def build_all(architecture: str) -> Mapping[str, Path]:
+    """The zips by their lanes."""
+    return {lane: build(requirements(lane), architecture) for lane in layered()}
+
+
+def build(source: Path, architecture: str) -> Path:
+    """The zip of a requirements file, made once for each content. Stop if a package has no wheel for Lambda."""
+    target = BUILD / f"layer-{fingerprint_of(source, architecture)}.zip"
+    if target.exists():
+        return target
+    print(f"    downloading the layer {source.stem} (once for each change of {source.name})", flush=True)
+    packages = BUILD / f"layer-{source.stem}-packages"
+    shutil.rmtree(packages, ignore_errors=True)
+    packages.mkdir(parents=True)
+    _install(source, packages, architecture)
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(packages, quiet=2, invalidation_mode=mode, stripdir=str(packages))
+    partial = target.with_suffix(".part")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in _wanted(packages):
+            add(archive, f"{_TOP}/{path.relative_to(packages).as_posix()}", path.read_bytes())
+    shutil.rmtree(packages)
+    return partial.replace(target)
+
+
+def fingerprint_of(source: Path, architecture: str) -> str:
+    """The same of a file's zip."""
+    text = source.read_text()
+    return hashlib.sha256(f"{RUNTIME} {architecture} {sys.version} {text}".encode()).hexdigest()[:24]
+
+
+def _wanted(packages: Path) -> Iterator[Path]:
+    """All files but programs, and the packages' own tests."""
+    for path in sorted(each for each in packages.rglob("*") if each.is_file()):
+        parts = path.relative_to(packages).parts
+        if parts[0] != "bin" and "tests" not in parts[:-1]:
+            yield path
+
+
+def _install(source: Path, packages: Path, architecture: str) -> None:
+    """Exactly what is pinned: without what it depends on, so that nothing comes along unseen."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    exactly = ["--no-deps", "--no-compile", "--only-binary=:all:", "--implementation=cp"]
+    version = f"--python-version={RUNTIME.removeprefix('python')}"
+    platforms = [f"--platform={each}" for each in platforms_of(architecture)]
+    into = ["--target", str(packages), "-r", str(source)]
+    done = subprocess.run(
+        [*command, *exactly, version, *platforms, *into], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        said = "\n".join(lines) or done.stderr.strip()
+        raise Stop(
+            f"The layer of {source.name} cannot be made for {RUNTIME} on Lambda ({architecture}):\n{said}"
+        )
+
+
+def platforms_of(architecture: str, runtime: str = RUNTIME) -> list[str]:
+    """The wheels' platforms that Lambda's C library runs, the newest first: glibc 2.26 up to Python 3.11, then 2.34."""
+    machine = _MACHINES[architecture]
+    newest = 26 if int(runtime.rpartition(".")[2]) <= 11 else 34
+    numbered = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, _OLDEST_GLIBC - 1, -1)]
+    return [*numbered, f"manylinux2014_{machine}"]
