@@ -108,10 +108,15 @@ Part = str | Placeholder
 
 @dataclass(frozen=True, slots=True)
 class Templated:
-    """A string of a config that holds templates, and where it stands (a JSON pointer)."""
+    """A string of a config that holds templates, and where it stands."""
 
-    pointer: str
+    path: tuple[str | int, ...]
     parts: tuple[Part, ...]
+
+    @property
+    def pointer(self) -> str:
+        """The path as a JSON pointer."""
+        return pointer(self.path)
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
@@ -156,12 +161,12 @@ def has_templates(config: Any) -> bool:
 
 def templates(config: Any) -> Iterator[Templated | BadTemplate]:
     """The strings with templates, in their order; an error for each that cannot be read."""
-    for place, text in _strings(config, ()):
+    for path, text in _strings(config, ()):
         if OPEN in text:
             try:
-                yield Templated(place, parsed(text))
+                yield Templated(path, parsed(text))
             except TemplateError as error:
-                yield BadTemplate(place, str(error))
+                yield BadTemplate(pointer(path), str(error))
 
 
 def rendered(config: Any, facts: Facts, sensitive: Callable[[str], object] = str) -> Any:
@@ -248,9 +253,9 @@ def _secret(name: str) -> SecretRef | None:
     return SecretRef(found["store"], found["name"], found["field"])  # type: ignore[arg-type]  # as the pattern has it
 
 
-def _strings(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
+def _strings(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if isinstance(value, str):
-        yield pointer(path), value
+        yield path, value
     elif isinstance(value, dict):
         for name, each in value.items():
             yield from _strings(each, (*path, name))

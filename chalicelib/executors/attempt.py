@@ -1,27 +1,21 @@
-"""One attempt: the job's stored config against its type's model, then the type's executor."""
+"""One attempt: the job's config, filled in, against its type's model, then the type's executor."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 from pydantic import ValidationError
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
-from chalicelib.domain.merge_patch import merged
+from chalicelib.domain.masking import Masks
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.domain.run import Run
+from chalicelib.domain.templates import BadTemplate
 from chalicelib.executors.base import Call, Callback, ExecutorSettings
-from chalicelib.executors.json_values import without
 from chalicelib.executors.registry import executor, spec
+from chalicelib.executors.rendering import Filled, SecretUnavailable, discreet, filled, public_config
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.contact import Contact
-
-
-def config_of(job: Job, run: Run) -> dict[str, Any]:
-    """The job's config as it is now, with what the run's trigger wanted otherwise."""
-    config: dict[str, Any] = merged(job.config, run.overrides) if run.overrides else job.config
-    return config
+from chalicelib.ports.job_secrets import JobSecrets, NoJobSecrets
 
 
 def _nowhere(_run: Run) -> str:
@@ -29,31 +23,39 @@ def _nowhere(_run: Run) -> str:
 
 
 def target_of(job: Job, run: Run) -> str | None:
-    """The host that a run goes to, None if its type has no such thing. It never raises."""
+    """The host that a run goes to, None if its type has no such thing. It never raises, and reads no secret."""
     kind = spec(job.type)
-    return kind.target(config_of(job, run)) if kind else None
+    return kind.target(public_config(job, run)) if kind else None
 
 
 def attempts(
-    clock: Clock, settings: ExecutorSettings, callback_url: Callable[[Run], str] = _nowhere
+    clock: Clock,
+    settings: ExecutorSettings,
+    callback_url: Callable[[Run], str] = _nowhere,
+    secrets: JobSecrets = NoJobSecrets(),  # noqa: B008 - it has no state
 ) -> Callable[[Job, Run, float, Contact], Outcome]:
     """What carries out attempts: called with a job, its run, a deadline in monotonic seconds, a contact.
 
-    It never raises. `callback_url` gives the address of a run that is to call back, or raises Unavailable.
+    It never raises. `callback_url` gives the address of a run that is to call back, or raises Unavailable. What an
+    outcome, a report of progress or a line of the log says of the secrets that the config names is blacked out.
     """
 
     def attempt(job: Job, run: Run, deadline: float, stop: Contact) -> Outcome:
         kind, execute = spec(job.type), executor(job.type)
         if kind is None or execute is None:
             return Failed("unknown", f"This deployment has no job type {job.type!r}.")
+        given = _given(job, run, secrets)
+        if isinstance(given, Failed):
+            return given
         try:
-            config = kind.config.model_validate(config_of(job, run))
+            config = kind.config.model_validate(given.config)
             callback = _callback(run, callback_url)
         except ValidationError as error:
-            places = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
-            return Failed("unknown", f"The job's stored config does not fit its type any more: {places}.")
+            return _unfit(given, error)
         except Unavailable as error:
             return Failed("unknown", f"There is no address for its callback. {error.message}")
+        masks = Masks(given.secrets)
+        stop.masks = stop.log.masks = Masks([*given.secrets, _token(callback)]) if callback else masks
         call = Call(
             config=config,
             run_id=run.id,
@@ -69,10 +71,29 @@ def attempts(
             callback=callback,
             log=stop.log,
         )
-        outcome = execute(call)
-        return outcome if callback is None else _redacted(outcome, callback)
+        outcome = discreet(execute(call), masks)
+        return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome
 
     return attempt
+
+
+def _given(job: Job, run: Run, secrets: JobSecrets) -> Filled | Failed:
+    try:
+        return filled(job, run, secrets)
+    except BadTemplate as error:
+        return Failed("template", f"The config's {error.pointer} cannot be filled in: {error.message}.")
+    except SecretUnavailable as error:
+        return Failed("template", str(error), retryable=True)
+
+
+def _unfit(given: Filled, error: ValidationError) -> Failed:
+    """The places, without the values: those may be secret."""
+    places = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+    if given.templated:
+        return Failed(
+            "template", f"With its templates filled in, the config does not fit its type: {places}."
+        )
+    return Failed("unknown", f"The job's stored config does not fit its type any more: {places}.")
 
 
 def _callback(run: Run, url_of: Callable[[Run], str]) -> Callback | None:
@@ -81,9 +102,6 @@ def _callback(run: Run, url_of: Callable[[Run], str]) -> Callback | None:
     return Callback(url_of(run), run.callback_by_ms, run.heartbeat_ms)
 
 
-def _redacted(outcome: Outcome, callback: Callback) -> Outcome:
-    """The outcome without the token, should the other side have sent it back."""
-    if outcome.result is None:
-        return outcome
-    token = callback.url.rpartition("/")[2]
-    return replace(outcome, result=without(token, outcome.result))
+def _token(callback: Callback) -> str:
+    """What must not be shown, should the other side send it back."""
+    return callback.url.rpartition("/")[2]

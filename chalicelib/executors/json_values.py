@@ -20,9 +20,3 @@ def bounded(value: Any, max_bytes: int) -> Any:
     if len(encoded(value)) > max_bytes:
         raise ValueError(f"must not be longer than {max_bytes} bytes as JSON")
     return value
-
-
-def without(secret: str, value: Any) -> Any:
-    """The JSON value with every mention of the secret (URL-safe text) blacked out."""
-    text = json.dumps(value, ensure_ascii=False)
-    return json.loads(text.replace(secret, "[token]")) if secret in text else value

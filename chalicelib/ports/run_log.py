@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Literal
 
+from chalicelib.domain.masking import Masks
+
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 """From the least to the most important."""
@@ -33,7 +35,8 @@ class LogLine:
 class RunLog:
     """Collects an attempt's lines; the worker drains them. Any thread may use it; it never raises.
 
-    After MAX_LINES or MAX_BYTES of an attempt, further ones are counted in `dropped` and not kept.
+    After MAX_LINES or MAX_BYTES of an attempt, further ones are counted in `dropped` and not kept. `masks` black out
+    what a line must not show.
     """
 
     def __init__(self, now_ms: Callable[[], int] = lambda: 0) -> None:
@@ -41,6 +44,7 @@ class RunLog:
         self._lines: list[LogLine] = []
         self._kept = self._bytes = 0
         self.dropped = 0
+        self.masks = Masks()
 
     def debug(self, message: str, **fields: Any) -> None:
         self._add("debug", message, fields)
@@ -66,9 +70,9 @@ class RunLog:
             return lines
 
     def _add(self, level: Level, message: str, fields: dict[str, Any]) -> None:
-        text = _storable(str(message)[:MAX_MESSAGE])
+        text = self.masks.text(_storable(str(message)[:MAX_MESSAGE]))
         kept, size = _bounded(fields) if fields else ({}, 0)
-        size += len(text.encode()) + _LINE_BYTES
+        kept, size = self.masks.value(kept), size + len(text.encode()) + _LINE_BYTES
         with self._lock:
             if self._kept >= MAX_LINES or self._bytes + size > MAX_BYTES:
                 self.dropped += 1

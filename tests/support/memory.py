@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chalicelib.domain.templates import SecretRef
 from chalicelib.ports.queue import Outgoing
 from chalicelib.ports.secrets import SecretName
 from chalicelib.ports.table import (
@@ -314,6 +315,26 @@ class MemorySecrets:
         if self.failures:
             raise self.failures.popleft()
         return self.texts.get(name) if fresh else self.stale.get(name, self.texts.get(name))
+
+
+class MemoryJobSecrets:
+    """Texts by tenant, store and name. `asked` lists what was read; `failures` are raised first, one a call."""
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[str, str, str], str] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.failures: deque[Exception] = deque()
+
+    def put(self, tenant: str, ref: str, text: str) -> None:
+        """As its owner does: `ref` is the store and the name, with a dot between them."""
+        store, _, name = ref.partition(".")
+        self.texts[tenant, store, name] = text
+
+    def read(self, tenant: str, ref: SecretRef) -> str | None:
+        self.asked.append((tenant, str(ref)))
+        if self.failures:
+            raise self.failures.popleft()
+        return self.texts.get((tenant, ref.store, ref.name))
 
 
 class MemoryTelemetry:

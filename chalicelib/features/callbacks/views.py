@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.masking import Masks
 from chalicelib.domain.outcome import Failed, Succeeded
 from chalicelib.domain.progress import MAX_MESSAGE, Progress
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.ledger.settle import MAX_MESSAGE as MAX_ERROR
-from chalicelib.executors.json_values import bounded, without
+from chalicelib.executors.json_values import bounded
 
 MAX_RESULT_BYTES = 8_192
 MAX_DATA_BYTES = 1_024
@@ -93,19 +94,23 @@ class CallbackAnswer(BaseModel):
 
 def succeeded(body: SuccessBody | None, token: str) -> Succeeded:
     """As an outcome, in which the token is not mentioned."""
-    return Succeeded({"callback": without(token, body.result if body else None)})
+    return Succeeded({"callback": _masks(token).value(body.result if body else None)})
 
 
 def failed(body: FailureBody, token: str) -> Failed:
     """As `succeeded`."""
-    return Failed(
-        body.error.kind, without(token, body.error.message), retryable=body.error.retryable, result=None
-    )
+    message = _masks(token).text(body.error.message)
+    return Failed(body.error.kind, message, retryable=body.error.retryable, result=None)
 
 
 def progressed(body: ProgressBody, token: str, now_ms: int) -> Progress:
     """As `succeeded`."""
-    return Progress(body.percent, now_ms, without(token, body.message), without(token, body.data))
+    masks = _masks(token)
+    return Progress(body.percent, now_ms, masks.value(body.message), masks.value(body.data))
+
+
+def _masks(token: str) -> Masks:
+    return Masks([token], "[token]")
 
 
 def callback_answer(run: Run) -> CallbackAnswer:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.domain.job import Job
 from chalicelib.domain.prices import Prices
 from chalicelib.domain.run import Run
-from chalicelib.executors.attempt import config_of
+from chalicelib.executors.rendering import config_of
 from chalicelib.features.paging import Page
 from chalicelib.features.runs.views import (
     AttemptError,

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from chalicelib.domain.errors import FieldProblem, Invalid
 from chalicelib.domain.job import JobDefinition
 from chalicelib.domain.merge_patch import merged
+from chalicelib.domain.templates import Facts
 from chalicelib.executors import registry
+from chalicelib.features.jobs.samples import sample_facts, sampled, target_problems
 from chalicelib.features.validation import problems_of, refusal
 
 SHORT_TYPE = "ATLEAST_ONCE"
@@ -50,15 +52,16 @@ def validated(body: dict[str, Any]) -> JobDefinition:
     except ValidationError as error:
         problems += problems_of(error, body)
     if isinstance(body.get("type"), str):
-        problems += config_problems(body["type"], body.get("config", {}))
+        sample = sample_facts(body.get("name"), body.get("tags"))
+        problems += config_problems(body["type"], body.get("config", {}), sample)
         problems += _callback_problems(body["type"], body.get("callback"))
     if problems or definition is None:
         raise refusal(problems)
     return definition
 
 
-def config_problems(type_: str, config: Any) -> list[FieldProblem]:
-    """What the job's type has to say about its config."""
+def config_problems(type_: str, config: Any, sample: Facts) -> list[FieldProblem]:
+    """What the job's type has to say about its config, with its templates filled in by `sample`."""
     spec = registry.spec(type_)
     if spec is None:
         known = ", ".join(registry.types())
@@ -67,11 +70,16 @@ def config_problems(type_: str, config: Any) -> list[FieldProblem]:
         ]
     if not isinstance(config, dict):
         return []
+    filled = sampled(config, sample, _CONFIG)
+    if filled.problems:
+        return filled.problems
     try:
-        spec.config.model_validate(config)
+        spec.config.model_validate(filled.config)
     except ValidationError as error:
-        return problems_of(error, config, _CONFIG)
-    return []
+        found = problems_of(error, filled.config, _CONFIG)
+        if certain := [each for each in found if each.pointer not in filled.unknown]:
+            return certain
+    return target_problems(config, sample, spec.target, _CONFIG)
 
 
 def _callback_problems(type_: str, callback: Any) -> list[FieldProblem]:

@@ -19,6 +19,7 @@ from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service
 from chalicelib.features.jobs.definition import config_problems
+from chalicelib.features.jobs.samples import sample_facts
 from chalicelib.features.runs import service as runs
 from chalicelib.features.validation import refusal
 from chalicelib.ports.table import Absent, Put
@@ -74,7 +75,7 @@ def check_overrides(job: Job, patch: dict[str, Any] | None) -> None:
         bounded(patch, MAX_OVERRIDES_BYTES)
     except ValueError as error:
         raise Invalid.field("/config", f"This {error}.", "too_large") from None
-    problems = config_problems(job.type, merged(job.config, patch))
+    problems = config_problems(job.type, merged(job.config, patch), sample_facts(job.name, job.tags))
     if problems:
         raise refusal(problems)
 
