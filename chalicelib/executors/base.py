@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.progress import reported
+from chalicelib.domain.retry import ErrorKind
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.cloud import Cloud, NoCloud
 from chalicelib.ports.contact import Contact
@@ -24,12 +25,28 @@ def nowhere(_config: Mapping[str, Any]) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """Something that a job of a type needs: `needs` in a sentence, and AWS's `actions` if it is for a role to grant."""
+
+    needs: str
+    actions: tuple[str, ...] = ()
+
+
+COMMON_ERRORS: tuple[ErrorKind, ...] = ("timeout", "worker_lost", "template", "unknown")
+"""Error kinds that a job of any type may end with."""
+CALLBACK_ERRORS: tuple[ErrorKind, ...] = ("callback_failed", "callback_timeout")
+"""Those of jobs that wait for a callback."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorSpec:
     """A job type as the API shows it. `config` validates a job's config.
 
     `calls_back`: its jobs may wait for a callback.
+    `example`: a config; `examples`: more jobs by their titles, each a definition without its `type`.
     `target`: the host that a run with this config goes to, as limits name it (lower case, without port); None if it
     goes nowhere, or cannot be told. It never raises.
+    `permissions`: what its jobs need; `errors`: the kinds of failure beside COMMON_ERRORS; `limits`: sentences.
     """
 
     type: str
@@ -39,6 +56,22 @@ class ExecutorSpec:
     calls_back: bool = False
     example: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Mapping[str, Any]], str | None] = nowhere
+    permissions: tuple[Permission, ...] = ()
+    errors: tuple[ErrorKind, ...] = ()
+    limits: tuple[str, ...] = ()
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def every_error(self) -> tuple[ErrorKind, ...]:
+        """All kinds of failure that its jobs may end with, its own first."""
+        more = CALLBACK_ERRORS if self.calls_back else ()
+        return tuple(dict.fromkeys((*self.errors, *COMMON_ERRORS, *more)))
+
+    def every_example(self) -> dict[str, dict[str, Any]]:
+        """Whole definitions of jobs by their titles, the plain one first."""
+        plain = {"name": self.type, "config": self.example, "schedule": {"kind": "manual"}}
+        return {
+            title: {"type": self.type, **job} for title, job in {self.title: plain, **self.examples}.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

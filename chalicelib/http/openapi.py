@@ -97,7 +97,11 @@ def _types_described(specs: Iterable[ExecutorSpec]) -> str:
 
 
 def _config_name(spec: ExecutorSpec) -> str:
-    return f"{spec.type.title().replace('_', '')}Config"
+    return f"{_prefix(spec)}Config"
+
+
+def _prefix(spec: ExecutorSpec) -> str:
+    return spec.type.title().replace("_", "")
 
 
 def _schemas(
@@ -112,8 +116,9 @@ def _schemas(
     refs, definitions = models_json_schema(list(wanted), ref_template=_SCHEMAS)
     schemas: dict[str, Any] = definitions["$defs"]
     for spec in specs:
-        schema = spec.config.model_json_schema(ref_template=_SCHEMAS)
-        schemas.update(schema.pop("$defs", {}))
+        prefix = _prefix(spec)  # two types may each have a model of the same name
+        schema = spec.config.model_json_schema(ref_template=_SCHEMAS.format(model=prefix + "{model}"))
+        schemas.update({prefix + name: each for name, each in schema.pop("$defs", {}).items()})
         schemas[_config_name(spec)] = {**schema, "examples": [spec.example]} if spec.example else schema
     return dict(refs), schemas
 

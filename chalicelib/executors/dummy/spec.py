@@ -49,4 +49,12 @@ SPEC = ExecutorSpec(
     calls_back=True,
     description="Waits, then succeeds or fails as told: for tests, demos and benchmarks.",
     example={"duration_seconds": 0.5, "fail_attempts": 1, "output": {"rows": 3}},
+    limits=("It needs nothing, and reaches nothing.",),
+    examples={
+        "A success each five seconds": {
+            "name": "hello",
+            "schedule": {"kind": "interval", "every": "PT5S"},
+            "config": {"output": {"said": "hello"}},
+        }
+    },
 )

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
-from chalicelib.executors.base import ExecutorSpec
+from chalicelib.executors.base import ExecutorSpec, Permission
 from chalicelib.executors.hosts import host_name
 from chalicelib.executors.json_values import bounded, encoded
 
@@ -179,5 +179,29 @@ SPEC = ExecutorSpec(
         "method": "POST",
         "headers": {"Accept": "application/json"},
         "body": {"report": "daily"},
+    },
+    permissions=(
+        Permission("To reach the URL: a public address, or one of the networks that the operator allows."),
+    ),
+    errors=(
+        "connection",
+        "http_4xx",
+        "http_5xx",
+        "http_429",
+        "http_unexpected",
+        "forbidden_target",
+    ),
+    limits=(
+        "128 KB of a request's body, 8 KB of an answer's are kept.",
+        "At most 5 redirects, each checked like the first address.",
+    ),
+    examples={
+        "A report each night": {
+            "name": "nightly-report",
+            "schedule": {"kind": "cron", "expression": "0 30 2 * * *", "timezone": "Europe/Berlin"},
+            "config": {"url": "https://example.com/reports", "body": {"report": "daily"}},
+            "retry": {"max_attempts": 5, "retry_on": ["http_5xx", "connection", "timeout"]},
+            "timeout_seconds": 30,
+        }
     },
 )

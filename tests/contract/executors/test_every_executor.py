@@ -103,6 +103,9 @@ def test_a_failure_has_a_kind_that_policies_know_and_a_short_message(type_: str,
     outcome = perform(call_of(type_, sample.failing), type_)
     assert isinstance(outcome, Failed), outcome
     assert RetryPolicy.model_validate({"retry_on": [outcome.kind]})
+    spec = registry.spec(type_)
+    assert spec is not None
+    assert outcome.kind in spec.every_error(), "name it in the spec's `errors`"
     assert 0 < len(outcome.message) <= MAX_MESSAGE
     assert _size(outcome.result) < 2 * LOOPBACK.max_result_bytes + 4096
 

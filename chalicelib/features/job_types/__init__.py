@@ -1,0 +1,3 @@
+"""Job types: what there is to choose from, and everything that a form needs to ask for."""
+
+PATHS = ("/job-types", "/job-types/{type}")
