@@ -79,14 +79,18 @@ class Wiring:
         from concurrent.futures import ThreadPoolExecutor
 
         from chalicelib.aws.pool import ThreadPool
+        from chalicelib.engine.ledger.job_state import StoredJobState
         from chalicelib.engine.running.signing import callback_url
         from chalicelib.engine.running.work import Worker
         from chalicelib.executors.attempt import attempts
-        from chalicelib.executors.base import ExecutorSettings
+        from chalicelib.executors.base import ExecutorSettings, Means
 
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
         settings = ExecutorSettings(allow_networks=self.settings.allow_networks)
-        execute = attempts(self.engine.clock, settings, partial(callback_url, self.engine.secrets))
+        means = Means(state=partial(StoredJobState, self.engine))
+        execute = attempts(
+            self.engine.clock, settings, partial(callback_url, self.engine.secrets), means=means
+        )
         return {lane: Worker(self.engine, lane, execute, pool) for lane in LANES}
 
 

@@ -5,10 +5,25 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class StoredOutput:
+    """A file of an attempt. `sha256` in hex; `place`: where its store has put it among those of the run."""
+
+    name: str
+    bytes: int
+    sha256: str
+    media_type: str
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The effect took place; `result` is small JSON for people to read."""
+    """The effect took place; `result` is small JSON for people to read.
+
+    `outputs` of every outcome are the files that the attempt has stored: whoever calls the executor fills them in.
+    """
 
     result: dict[str, Any]
+    outputs: tuple[StoredOutput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Failed:
     retry_after_seconds: float | None = None
     result: dict[str, Any] | None = None
     retryable: bool | None = None
+    outputs: tuple[StoredOutput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,7 @@ class Waiting:
     """The other side has accepted the work, and will call back; `result` is what it answered until then."""
 
     result: dict[str, Any]
+    outputs: tuple[StoredOutput, ...] = ()
 
 
 Outcome = Succeeded | Failed | Waiting

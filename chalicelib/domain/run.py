@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from chalicelib.domain.outcome import StoredOutput
 from chalicelib.domain.progress import Progress
 
 Trigger = Literal["schedule", "manual", "backfill", "redrive", "workflow"]
@@ -125,7 +126,8 @@ TRANSITIONS = (
 class Attempt:
     """One attempt; `number` counts from 1. `error` is {"kind", "message", "status"?}.
 
-    Stored when it has ended, or while it waits for its callback: then with what accepted it as the `result`.
+    Stored when it has ended, or while it waits for its callback: then with what accepted it as the `result`. `outputs`
+    are the files that it has stored.
     """
 
     number: int
@@ -134,6 +136,7 @@ class Attempt:
     outcome: Literal["running", "waiting", "succeeded", "failed", "timed_out", "lost", "cancelled"]
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
+    outputs: tuple[StoredOutput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """How jobs and runs lie in their tables. Every key carries the tenant."""
 
 import json
+from dataclasses import astuple
 from typing import Any
 
 from chalicelib.domain.cost import Sizes, Usage, item_bytes, of_run
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
+from chalicelib.domain.outcome import StoredOutput
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Attempt, Run, RunStatus
 from chalicelib.domain.schedules import as_list
@@ -101,6 +103,8 @@ _OPTIONAL = (
     "backfill",
     "note",
 )
+_ATTEMPT_FIELDS = 6
+"""Of a stored attempt; its files follow, if it has any."""
 _NUMBERS = ("nominal_ms", "due_ms", "schedule_revision", "attempt", "starts", "fence", "lease_ms")
 
 
@@ -184,8 +188,14 @@ def decode_leases(text: str) -> tuple[tuple[str, int], ...]:
 
 def encode_attempts(attempts: tuple[Attempt, ...]) -> str:
     """Compact JSON, an array an attempt."""
-    rows = [[a.number, a.started_ms, a.finished_ms, a.outcome, a.error, a.result] for a in attempts]
-    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps([_attempt_row(a) for a in attempts], separators=(",", ":"), ensure_ascii=False)
+
+
+def _attempt_row(attempt: Attempt) -> list[Any]:
+    """As `Attempt` has it; files only where there are any."""
+    a = attempt
+    row = [a.number, a.started_ms, a.finished_ms, a.outcome, a.error, a.result]
+    return [*row, [astuple(each) for each in a.outputs]] if a.outputs else row
 
 
 def encode_progress(progress: Progress) -> str:
@@ -198,4 +208,9 @@ def decode_progress(text: str) -> Progress:
 
 
 def decode_attempts(text: str) -> tuple[Attempt, ...]:
-    return tuple(Attempt(*row) for row in json.loads(text))
+    return tuple(_attempt(*row) for row in json.loads(text))
+
+
+def _attempt(*row: Any) -> Attempt:
+    known, files = row[:_ATTEMPT_FIELDS], row[_ATTEMPT_FIELDS:]
+    return Attempt(*known, *(tuple(StoredOutput(*each) for each in stored) for stored in files))

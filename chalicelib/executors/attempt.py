@@ -1,6 +1,7 @@
 """One attempt: the job's config, filled in, against its type's model, then the type's executor."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -10,7 +11,8 @@ from chalicelib.domain.masking import Masks
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.domain.run import Run
 from chalicelib.domain.templates import BadTemplate
-from chalicelib.executors.base import Call, Callback, ExecutorSettings
+from chalicelib.executors.base import Call, Callback, ExecutorSettings, Means
+from chalicelib.executors.outputs import Noted
 from chalicelib.executors.registry import executor, spec
 from chalicelib.executors.rendering import Filled, SecretUnavailable, discreet, filled, public_config
 from chalicelib.ports.clock import Clock
@@ -33,6 +35,7 @@ def attempts(
     settings: ExecutorSettings,
     callback_url: Callable[[Run], str] = _nowhere,
     secrets: JobSecrets = NoJobSecrets(),  # noqa: B008 - it has no state
+    means: Means = Means(),  # noqa: B008 - it has no state
 ) -> Callable[[Job, Run, float, Contact], Outcome]:
     """What carries out attempts: called with a job, its run, a deadline in monotonic seconds, a contact.
 
@@ -56,6 +59,7 @@ def attempts(
             return Failed("unknown", f"There is no address for its callback. {error.message}")
         masks = Masks(given.secrets)
         stop.masks = stop.log.masks = Masks([*given.secrets, _token(callback)]) if callback else masks
+        files = Noted(means.outputs(run, deadline, stop))
         call = Call(
             config=config,
             run_id=run.id,
@@ -70,8 +74,11 @@ def attempts(
             stop=stop,
             callback=callback,
             log=stop.log,
+            outputs=files,
+            cloud=means.cloud(run, deadline, stop),
+            state=means.state(run),
         )
-        outcome = discreet(execute(call), masks)
+        outcome = replace(discreet(execute(call), masks), outputs=files.files)
         return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome
 
     return attempt

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.progress import reported
 from chalicelib.domain.retry import ErrorKind
+from chalicelib.domain.run import Run
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.cloud import Cloud, NoCloud
 from chalicelib.ports.contact import Contact
@@ -131,6 +132,15 @@ class Call:
         What is out of 0 to 100, or over 200 characters, is cut.
         """
         self.stop.report(reported(percent, self.clock.now_ms(), message))
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a deployment gives to attempts, made for each by its run, its deadline (monotonic seconds), its contact."""
+
+    outputs: Callable[[Run, float, Contact], Outputs] = lambda _run, _deadline, _contact: NoOutputs()
+    cloud: Callable[[Run, float, Contact], Cloud] = lambda _run, _deadline, _contact: NoCloud()
+    state: Callable[[Run], JobState] = lambda _run: NoJobState()
 
 
 Executor = Callable[[Call], Outcome]

@@ -7,9 +7,12 @@ from importlib import import_module
 from types import ModuleType
 
 import chalicelib.executors as package
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.lanes import Lane
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.executors.base import Call, Executor, ExecutorSpec
+from chalicelib.ports.cloud import CloudError
+from chalicelib.ports.outputs import OutputTooLarge
 
 
 def types() -> tuple[str, ...]:
@@ -59,11 +62,20 @@ def _executor(type_: str) -> Executor:
 
 
 def contained(execute: Executor) -> Executor:
-    """The executor, whose exceptions become a Failed: this is the only place where that happens."""
+    """The executor, whose exceptions become a Failed: this is the only place where that happens.
+
+    What the ports of a call raise is told to the job's owner; of anything else only the class and the place.
+    """
 
     def run(call: Call) -> Outcome:
         try:
             return execute(call)
+        except OutputTooLarge as error:
+            return Failed("output", error.message, retryable=False)
+        except CloudError as error:
+            return Failed("cloud", error.message, status=error.status, retryable=error.retryable)
+        except Unavailable as error:
+            return Failed("unknown", error.message)
         except Exception as surprise:  # noqa: BLE001 - whatever an executor meets is the run's failure
             return Failed("unknown", _told(surprise))
 

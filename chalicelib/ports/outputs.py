@@ -1,20 +1,12 @@
 """Where an attempt puts what is too large for its result: files, kept as long as the run."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.outcome import StoredOutput
 
-
-@dataclass(frozen=True, slots=True)
-class StoredOutput:
-    """A file of an attempt. `sha256` in hex."""
-
-    name: str
-    bytes: int
-    sha256: str
-    media_type: str
+__all__ = ["NoOutputs", "OutputTooLarge", "Outputs", "StoredOutput"]
 
 
 class OutputTooLarge(Exception):

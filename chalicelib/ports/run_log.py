@@ -70,9 +70,11 @@ class RunLog:
             return lines
 
     def _add(self, level: Level, message: str, fields: dict[str, Any]) -> None:
-        text = self.masks.text(_storable(str(message)[:MAX_MESSAGE]))
-        kept, size = _bounded(fields) if fields else ({}, 0)
-        kept, size = self.masks.value(kept), size + len(text.encode()) + _LINE_BYTES
+        text = self.masks.text(_storable(str(message)))[
+            :MAX_MESSAGE
+        ]  # cut last: half of a secret is none to the masks
+        kept, size = _bounded(fields, self.masks) if fields else ({}, 0)
+        size += len(text.encode()) + _LINE_BYTES
         with self._lock:
             if self._kept >= MAX_LINES or self._bytes + size > MAX_BYTES:
                 self.dropped += 1
@@ -81,11 +83,13 @@ class RunLog:
             self._lines.append(LogLine(self._now_ms(), level, text, kept))
 
 
-def _bounded(fields: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def _bounded(fields: dict[str, Any], masks: Masks) -> tuple[dict[str, Any], int]:
     """The fields as JSON has them, whatever they are, and their size in bytes."""
     try:
         text = _storable(json.dumps(fields, ensure_ascii=False, allow_nan=False, default=str))
-        kept = json.loads(text) if len(text) <= MAX_FIELDS else {"cut": text[:MAX_FIELDS]}
+        kept = masks.value(json.loads(text))
+        shown = json.dumps(kept, ensure_ascii=False)
+        kept = kept if len(shown) <= MAX_FIELDS else {"cut": shown[:MAX_FIELDS]}
     except Exception as error:  # noqa: BLE001 - whatever cannot be told is not worth an attempt
         kept = {"unreadable": type(error).__name__}
     return kept, len(json.dumps(kept, ensure_ascii=False).encode())

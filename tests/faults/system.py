@@ -19,6 +19,7 @@ from chalicelib.domain.lanes import Lane as LaneName
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
+from chalicelib.engine.ledger.job_state import StoredJobState
 from chalicelib.engine.records import decode_run
 from chalicelib.engine.ringing.journal import PARTITIONS, JournalPage, decode_page, journal_partition
 from chalicelib.engine.running.signing import callback_url
@@ -26,7 +27,7 @@ from chalicelib.engine.running.work import Execute, Worker
 from chalicelib.engine.wheel.timers import Timer, decode_timer
 from chalicelib.entrypoints import dead_letters, dispatcher, worker
 from chalicelib.executors.attempt import attempts
-from chalicelib.executors.base import ExecutorSettings
+from chalicelib.executors.base import ExecutorSettings, Means
 from chalicelib.ports.fan import one_by_one
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Database
@@ -194,7 +195,8 @@ class System:
     def _begin_a_process(self) -> None:
         """Nothing that was in memory is known any more."""
         pool = Pool(self.clock)
-        attempt = attempts(pool, ExecutorSettings(), partial(callback_url, self.secrets))
+        means = Means(state=partial(StoredJobState, self.engine))
+        attempt = attempts(pool, ExecutorSettings(), partial(callback_url, self.secrets), means=means)
         self._parts = _Parts(self.engine, partial(self._execute, attempt), pool)
         self.secrets._known.clear()
 

@@ -17,7 +17,7 @@ MAX_MESSAGE = 1000
 def settle(run: Run, outcome: Outcome, policy: RetryPolicy, *, now_ms: int, fraction: float) -> Run:
     """The run after this outcome of its current attempt; RETRYING with `retry_ms` where another attempt follows."""
     if isinstance(outcome, Succeeded):
-        return _ended(run, RunStatus.SUCCEEDED, "succeeded", now_ms, result=outcome.result)
+        return _ended(run, RunStatus.SUCCEEDED, "succeeded", now_ms, outcome=outcome)
     if isinstance(outcome, Waiting):
         if run.callback_by_ms is not None:
             return _waiting(run, outcome, now_ms)
@@ -68,7 +68,8 @@ def given_up(run: Run, *, now_ms: int) -> Run:
 
 
 def _waiting(run: Run, accepted: Waiting, now_ms: int) -> Run:
-    attempt = Attempt(run.attempt, run.started_ms or now_ms, None, "waiting", None, accepted.result)
+    begun_ms = run.started_ms or now_ms
+    attempt = Attempt(run.attempt, begun_ms, None, "waiting", None, accepted.result, accepted.outputs)
     lease_ms = silent_until(run, now_ms)
     return replace(run, status=RunStatus.WAITING, lease_ms=lease_ms, attempts=(*run.attempts, attempt))
 
@@ -79,7 +80,7 @@ def _failed(run: Run, failed: Failed, now_ms: int) -> Run:
         error["status"] = failed.status
     word = _WORDS.get(failed.kind, "failed")
     status = RunStatus.TIMED_OUT if word == "timed_out" else RunStatus.FAILED
-    return replace(_ended(run, status, word, now_ms, error=error, result=failed.result), dead=True)
+    return replace(_ended(run, status, word, now_ms, error=error, outcome=failed), dead=True)
 
 
 Word = Literal["succeeded", "failed", "timed_out", "lost", "cancelled"]
@@ -93,10 +94,14 @@ def _ended(
     now_ms: int,
     *,
     error: dict[str, Any] | None = None,
-    result: dict[str, Any] | None = None,
+    outcome: Outcome | None = None,
 ) -> Run:
     before = [attempt for attempt in run.attempts if attempt.finished_ms is not None]
-    accepted = next((attempt.result for attempt in run.attempts if attempt.finished_ms is None), None)
-    told = result if accepted is None else {"accepted": accepted, **(result or {})}
-    attempt = Attempt(max(run.attempt, 1), run.started_ms or now_ms, now_ms, word, error, told)
+    accepted = next((attempt for attempt in run.attempts if attempt.finished_ms is None), None)
+    result, outputs = (outcome.result, outcome.outputs) if outcome else (None, ())
+    if accepted is not None:
+        outputs = accepted.outputs + outputs
+        result = result if accepted.result is None else {"accepted": accepted.result, **(result or {})}
+    begun_ms = run.started_ms or now_ms
+    attempt = Attempt(max(run.attempt, 1), begun_ms, now_ms, word, error, result, outputs)
     return replace(run, status=status, finished_ms=now_ms, attempts=(*before, attempt))

@@ -1,18 +1,19 @@
 """Carries out `dummy` jobs."""
 
 from hashlib import blake2b
+from itertools import repeat
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.executors.base import Call
 from chalicelib.executors.dummy.spec import Config
 
 NAP_SECONDS = 0.25
+CHUNK = 65_536
 
 
 def execute(call: Call) -> Outcome:
     config: Config = call.config
-    for number in range(1, config.log_lines + 1):
-        call.log.info(f"Line {number} of {config.log_lines}.", number=number)
+    _use_means(config, call)
     if config.duration_seconds:
         remaining = call.remaining()
         if not _rested(call, min(config.duration_seconds, max(0.0, remaining))):
@@ -23,6 +24,19 @@ def execute(call: Call) -> Outcome:
     if reason:
         return Failed(config.error_kind, reason)
     return (Waiting if config.outcome == "wait" else Succeeded)({"output": config.output})
+
+
+def _use_means(config: Config, call: Call) -> None:
+    """Tell lines, store a file and count in the state, as far as it is told."""
+    for number in range(1, config.log_lines + 1):
+        call.log.info(f"Line {number} of {config.log_lines}.", number=number)
+    if config.file_bytes:
+        whole, rest = divmod(config.file_bytes, CHUNK)
+        chunks = (bytes(size) for size in (*repeat(CHUNK, whole), rest))
+        call.outputs.store("dummy.bin", chunks, "application/octet-stream")
+    if config.count_runs:
+        state, version = call.state.read()
+        call.state.write({**state, "runs": state.get("runs", 0) + 1}, version)
 
 
 def _rested(call: Call, seconds: float) -> bool:

@@ -39,6 +39,12 @@ class Config(BaseModel):
     log_lines: int = Field(
         0, ge=0, le=5000, description="How many lines an attempt tells at its beginning; 2,000 are kept."
     )
+    file_bytes: int = Field(
+        0, ge=0, le=100_000_000, description="How many bytes an attempt stores as its output `dummy.bin`."
+    )
+    count_runs: bool = Field(
+        default=False, description="Whether an attempt adds one to `runs` in the state of its job."
+    )
     error_kind: ErrorKind = Field("unknown", description="The kind of its failures, as `retry_on` knows it.")
 
 

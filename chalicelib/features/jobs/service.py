@@ -7,6 +7,7 @@ from chalicelib.domain.ids import is_id, job_id
 from chalicelib.domain.job import Job, JobDefinition, JobStatus
 from chalicelib.domain.pause import is_paused, status_at
 from chalicelib.engine.core import Engine
+from chalicelib.engine.ledger.job_state import forgetting
 from chalicelib.engine.ledger.revisions import change_writes, deletion_writes, expire_all
 from chalicelib.engine.ledger.streak import Writes, beginning_anew, forgotten
 from chalicelib.engine.records import decode_job, encode_job, job_key, jobs_list
@@ -134,6 +135,7 @@ def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *
         now_ms = _later(engine, job)
         gone = Delete(job_key(tenant, identifier), Is("revision", job.revision))
         closing: Writes = deletion_writes(job, actor=actor, now_ms=now_ms, settings=engine.settings)
+        closing += (forgetting(tenant, identifier),)
         if job.pause_after_failures:
             closing += (("runs", forgotten(job, now_ms)),)
         try:

@@ -1,5 +1,7 @@
 """What workers do with their batches."""
 
+import json
+
 from tests.faults.checker import Evidence
 from tests.faults.flow import CANCELLED, FAILED, GIVEN_UP, OK, Act, event
 from tests.faults.flows.api_runs import MORNING, asked_for, counted_each_run_once
@@ -141,6 +143,20 @@ def a_run_whose_worker_died_and_whose_job_is_gone(system: System) -> Act:
 @event({"slow": [(2, OK)]})
 def an_attempt_with_heartbeats(system: System) -> Act:
     system.job("slow", at(2), config={"duration_seconds": 25}, timeout_seconds=60, concurrency=FORBID)
+    ring(system, 2)
+    return system.deliver
+
+
+def has_counted_its_run(system: System, _done: bool) -> bool:
+    """Once, or more often where the record was lost after the effect."""
+    states = [item for item in system.aws.items("runs") if item["sk"] == "state"]
+    return [json.loads(str(item["doc"]))["runs"] >= 1 for item in states] == [True]
+
+
+@event({"counting": [(2, OK)]}, holds=has_counted_its_run)
+def an_attempt_that_keeps_a_state(system: System) -> Act:
+    """Where the state cannot be written the attempt fails, and is made again."""
+    system.job("counting", at(2), config={"count_runs": True}, retry=RETRY)
     ring(system, 2)
     return system.deliver
 

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.progress import Progress
 from tests.support.calls import call_of, perform
+from tests.support.doubles import MemoryJobState, MemoryOutputs
 from tests.support.memory import FakeClock
 
 
@@ -107,6 +108,19 @@ def test_a_dummy_that_is_not_told_to_reports_nothing() -> None:
     call = call_of("dummy", {"duration_seconds": 4}, clock=FakeClock())
     perform(call, "dummy")
     assert call.stop.latest is None
+
+
+def test_a_dummy_stores_a_file_of_the_size_that_it_is_told() -> None:
+    outputs = MemoryOutputs()
+    perform(call_of("dummy", {"file_bytes": 70_000}, clock=FakeClock(), outputs=outputs), "dummy")
+    assert outputs.files == {"dummy.bin": bytes(70_000)}
+
+
+def test_a_dummy_counts_its_runs_in_the_state_of_its_job() -> None:
+    state = MemoryJobState({"other": 1})
+    for _ in range(2):
+        perform(call_of("dummy", {"count_runs": True}, clock=FakeClock(), state=state), "dummy")
+    assert state.document == {"other": 1, "runs": 2}
 
 
 def test_a_dummy_tells_as_many_lines_as_it_is_told() -> None:

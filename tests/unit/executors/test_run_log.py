@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.masking import Masks
 from chalicelib.ports.run_log import MAX_BYTES, MAX_FIELDS, MAX_LINES, MAX_MESSAGE, LogLine, RunLog
 
 
@@ -73,3 +74,12 @@ def test_an_attempt_has_so_many_bytes() -> None:
     for _ in range(MAX_LINES):
         log.info("ä" * MAX_MESSAGE)
     assert 200 < len(log.drain()) == MAX_LINES - log.dropped <= MAX_BYTES // (2 * MAX_MESSAGE)
+
+
+def test_a_secret_at_the_place_of_the_cut_is_blacked_out_whole() -> None:
+    log = RunLog()
+    log.masks = Masks(["hunter2hunter2"])
+    log.info("x" * (MAX_MESSAGE - 7) + "hunter2hunter2", v="y" * (MAX_FIELDS - 14) + "hunter2hunter2")
+    [line] = log.drain()
+    assert "hunter" not in line.message
+    assert "hunter" not in line.fields["cut"]
