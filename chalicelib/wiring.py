@@ -78,6 +78,8 @@ class Wiring:
     def _workers(self) -> dict[Lane, "Worker"]:
         from concurrent.futures import ThreadPoolExecutor
 
+        from chalicelib.aws.clients import client
+        from chalicelib.aws.job_secrets import AwsJobSecrets
         from chalicelib.aws.pool import ThreadPool
         from chalicelib.engine.ledger.job_state import StoredJobState
         from chalicelib.engine.running.signing import callback_url
@@ -87,10 +89,10 @@ class Wiring:
 
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
         settings = ExecutorSettings(allow_networks=self.settings.allow_networks)
+        clock, address = self.engine.clock, partial(callback_url, self.engine.secrets)
+        secrets = AwsJobSecrets(client, self.settings.stage, clock)
         means = Means(state=partial(StoredJobState, self.engine))
-        execute = attempts(
-            self.engine.clock, settings, partial(callback_url, self.engine.secrets), means=means
-        )
+        execute = attempts(clock, settings, address, secrets, means)
         return {lane: Worker(self.engine, lane, execute, pool) for lane in LANES}
 
 

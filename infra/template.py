@@ -91,7 +91,10 @@ def package_policy(function: Function, stage: str) -> Json:
 
     def fill(output: str, suffix: str) -> Any:
         value = outputs[output]["Value"]
-        return {"Fn::Sub": f"${{{'.'.join(value['Fn::GetAtt'])}}}{suffix}"} if suffix else value
+        if not suffix:
+            return value
+        whole = value["Fn::Sub"] if "Fn::Sub" in value else f"${{{'.'.join(value['Fn::GetAtt'])}}}"
+        return {"Fn::Sub": whole + suffix}
 
     return policy(function, fill)
 

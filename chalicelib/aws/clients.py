@@ -9,12 +9,15 @@ POOL = 32
 
 @lru_cache(maxsize=8)
 def client(service: str) -> Any:
-    """The process's client of `dynamodb`, `sqs` or `ssm`; where to and as whom is told by the usual AWS variables."""
+    """The process's client of a service that speaks JSON, such as `dynamodb`.
+
+    Where to and as whom is told by the usual AWS variables.
+    """
     return make_client(service)
 
 
 def make_client(service: str, **where: str) -> Any:
-    """A client of `dynamodb`, `sqs` or `ssm`: `where` is botocore's region_name, endpoint_url and so on.
+    """A client of a service that speaks JSON: `where` is botocore's region_name, endpoint_url and so on.
 
     Parameters are not validated on the way out: they come from our own code, and the check doubles a batch's cost.
     """

@@ -1,4 +1,4 @@
-"""botocore without its walk over every value: DynamoDB, SQS and SSM speak JSON, and we write and read it as it is.
+"""botocore without its walk over every value: our services all speak JSON, and we write and read it as it is.
 
 botocore checks and converts each attribute by the service's model, in both directions; that is half of the CPU of a
 batch. What it would convert (blobs, which are base64 in JSON) `expressions.py` converts. Errors are parsed as ever.

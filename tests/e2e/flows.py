@@ -22,6 +22,7 @@ from chalicelib.engine.wheel.timers import GateTimer, JobTimer, RunTimer, Timer,
 from chalicelib.executors import registry
 from chalicelib.ports.table import Item
 from infra.local.fixtures import Stack
+from infra.local.stack import STAGE
 from tests.e2e.conftest import Api, in_seconds, ms
 from tests.support.aws import emulated
 from tests.support.target import target
@@ -59,6 +60,7 @@ class Flows:
             self.slots(lane)
             self.callbacks(lane)
             self.failures(lane)
+            self.secrets(lane)
             self.backfill(lane)
         for lane in CALLED_FOR:
             self.called_for(lane)
@@ -168,6 +170,24 @@ class Flows:
             message = _message(late, due)
             self._deliver(lane, "worker", [message])
             eventually(lambda: self.api.get(f"/runs/{message.run_id}")["status"] == "RETRYING")
+
+    def secrets(self, lane: str) -> None:
+        """A run whose job names a secret of each store."""
+        name = f"flows_{token_bytes(4).hex()}"
+        self.keep_secret(name, "a secret")
+        output = ["${{ secrets." + name + " }}", "${{ secretsmanager." + name + " }}"]
+        job = self._job(lane, MANUAL, config={"output": output})
+        message = _message(job, ms(in_seconds(0)))
+        self._deliver(lane, "worker", [message])
+        [attempt] = self.api.get(f"/runs/{message.run_id}")["attempts"]
+        assert attempt["result"] == {"output": ["***", "***"]}, attempt
+
+    def keep_secret(self, name: str, text: str) -> None:
+        """In both stores, as the tenant's owner does."""
+        wanted = f"chronos/{STAGE}/secrets/{TENANT}/{name}"
+        self.stack.client("ssm").put_parameter(Name=f"/{wanted}", Value=text, Type="SecureString")
+        manager = self.stack.client("secretsmanager")
+        manager.create_secret(Name=f"chronos/{STAGE}/{TENANT}/{name}", SecretString=text)
 
     def failures(self, lane: str) -> None:
         """A worker and a dead-letter queue each pause a job after one failure."""

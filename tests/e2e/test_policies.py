@@ -26,7 +26,7 @@ UNSEEN = {
     "sqs:GetQueueAttributes": "as above",
 }
 """Actions that are needed on AWS and that the emulator cannot show, and why."""
-KEPT = ("ssm:GetParameter",)
+KEPT = ("ssm:GetParameter", "secretsmanager:GetSecretValue")
 """A process keeps what it has read for minutes: another test's run may have had it read, before the flows."""
 NO_TYPE_YET = {
     ("sqs:SendMessage", f"${{{lane.capitalize()}QueueArn}}")
@@ -42,6 +42,7 @@ def used(api: Api, stack: Stack) -> dict[str, set[tuple[str, str]]]:
     before = len(stack.allowed())
     Flows(api, stack).all()
     names = {arn: "${" + name + "}" for name, arn in stack.outputs.items() if name.endswith("Arn")}
+    folders = {stack.outputs[name]: "${" + name + "}/*" for name in ("JobParametersArn", "JobSecretsArn")}
     found: dict[str, set[tuple[str, str]]] = {}
     allowed = stack.allowed()
     for function, action, resource in [
@@ -49,7 +50,8 @@ def used(api: Api, stack: Stack) -> dict[str, set[tuple[str, str]]]:
         *allowed[before:],
     ]:
         arn, index = re.fullmatch(r"(.+?)(/index/\w+)?", resource).groups(default="")  # type: ignore[union-attr]
-        found.setdefault(function, set()).add((action, names.get(arn, arn) + index))
+        inside = next((each for folder, each in folders.items() if arn.startswith(f"{folder}/")), None)
+        found.setdefault(function, set()).add((action, inside or names.get(arn, arn) + index))
     return found
 
 

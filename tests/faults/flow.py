@@ -9,7 +9,16 @@ from typing import Any
 from tests.faults.system import System
 
 OK, FAILED, CANCELLED, GIVEN_UP = "SUCCEEDED", "FAILED", "CANCELLED", "given up"
-MODULES = ("api_jobs", "api_runs", "calendars", "callbacks", "dispatcher", "worker", "dead_letters")
+MODULES = (
+    "api_jobs",
+    "api_runs",
+    "calendars",
+    "callbacks",
+    "dispatcher",
+    "worker",
+    "dead_letters",
+    "secrets",
+)
 
 Act = Callable[[], object]
 """Of a request it returns the answer, None if nobody answered."""

@@ -14,7 +14,7 @@ from tests.support.wire import Reply, Sent, error, lost
 
 Answer = Callable[[Sent], Reply]
 
-READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetParameter"})
+READS = frozenset({"GetItem", "BatchGetItem", "Query", "GetParameter", "GetSecretValue"})
 BATCHES = frozenset(
     {
         "BatchGetItem",

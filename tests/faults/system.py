@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from chalicelib.aws.dynamodb import AwsDatabase
+from chalicelib.aws.job_secrets import AwsJobSecrets
 from chalicelib.aws.sqs import SqsQueue
 from chalicelib.aws.ssm import SsmSecrets
 from chalicelib.domain.errors import Unavailable
@@ -39,7 +40,7 @@ from tests.support.api import Answer, ApiClient
 from tests.support.lanes import Lane, Message, event_of
 from tests.support.memory import FakeClock, FakeIds, MemoryTelemetry
 from tests.support.moto_wire import MotoAws
-from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
+from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, TENANT
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
 PREFIX = "/chronos/test"
@@ -104,7 +105,11 @@ class System:
         self._ids = FakeIds()
         sqs, ssm, sleep = self.wire.client("sqs"), self.wire.client("ssm"), self.clock.sleep
         self.aws.parameters = {f"{PREFIX}/signing-key": SIGNING_KEYS, f"{PREFIX}/public-url": PUBLIC_URL}
+        self.aws.parameters[f"{PREFIX}/secrets/{TENANT}/token"] = "a parameter"
+        self.aws.secrets = {f"{PREFIX[1:]}/{TENANT}/db": '{"password": "a secret"}'}
         self.secrets = SsmSecrets(lambda: ssm, PREFIX, self.clock)
+        clients = {"ssm": ssm, "secretsmanager": self.wire.client("secretsmanager")}
+        self.job_secrets = lambda: AwsJobSecrets(clients.__getitem__, "test", self.clock)
         self.engine = Engine(
             db=database(self.wire.client("dynamodb"), self.aws.names, one_by_one, sleep),
             lanes={name: queue(sqs, URL + name, one_by_one, sleep) for name in LANES},
@@ -195,8 +200,11 @@ class System:
     def _begin_a_process(self) -> None:
         """Nothing that was in memory is known any more."""
         pool = Pool(self.clock)
-        means = Means(state=partial(StoredJobState, self.engine))
-        attempt = attempts(pool, ExecutorSettings(), partial(callback_url, self.secrets), means=means)
+        address, means = (
+            partial(callback_url, self.secrets),
+            Means(state=partial(StoredJobState, self.engine)),
+        )
+        attempt = attempts(pool, ExecutorSettings(), address, self.job_secrets(), means)
         self._parts = _Parts(self.engine, partial(self._execute, attempt), pool)
         self.secrets._known.clear()
 

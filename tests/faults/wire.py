@@ -143,6 +143,8 @@ def actions_of(sent: Sent) -> set[tuple[str, str]]:
             return {(f"dynamodb:PartiQL{verb.capitalize()}", name) for verb in verbs for name in names}
         case "GetParameter":
             return {("ssm:GetParameter", name) for name in names}
+        case "GetSecretValue":
+            return {("secretsmanager:GetSecretValue", name) for name in names}
         case "SendMessageBatch":
             return {("sqs:SendMessage", name) for name in names}
         case operation:
@@ -160,6 +162,10 @@ _IN_TRANSACTIONS = {
 def _targets(sent: Sent) -> set[str]:
     """The tables, the index or the queue that a request names."""
     body = sent.body
+    if sent.operation == "GetParameter" and "/secrets/" in body["Name"]:
+        return {"jobparameters/*"}
+    if sent.operation == "GetSecretValue":
+        return {"jobsecrets/*"}
     if sent.operation == "GetParameter":
         return {_short(body["Name"]).replace("-", "")}
     if "QueueUrl" in body:

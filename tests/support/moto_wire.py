@@ -30,7 +30,10 @@ _WORDS = re.compile(r'"\w+"|\?')
 
 
 class MotoAws:
-    """Four tables, the lanes' queues and a parameter store. `lanes` are by URL, `names` of tables by ours."""
+    """Four tables, the lanes' queues, a store of parameters and one of secrets.
+
+    `lanes` are by URL, `names` of tables by ours.
+    """
 
     def __init__(self, clock: FakeClock, lanes: Mapping[str, Lane]) -> None:
         self._clock, self.lanes = clock, dict(lanes)
@@ -40,6 +43,7 @@ class MotoAws:
             self._sqs.create_queue(_queue_name(url))
         self._tokens: dict[str, str] = {}
         self.parameters: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
 
     def answer(self, sent: Sent) -> Reply:
         """What AWS answers to the request, which takes effect."""
@@ -48,6 +52,7 @@ class MotoAws:
             "BatchExecuteStatement": self._statements,
             "TransactWriteItems": self._transact,
             "GetParameter": self._parameter,
+            "GetSecretValue": self._secret,
         }.get(sent.operation)
         return shim(sent.body) if shim else self._ask(sent.operation, sent.body)
 
@@ -108,6 +113,10 @@ class MotoAws:
     def _parameter(self, body: Any) -> Reply:
         """moto's parameters need its key service for what is encrypted; these never change."""
         return Reply({"Parameter": {"Name": body["Name"], "Value": self.parameters[body["Name"]]}})
+
+    def _secret(self, body: Any) -> Reply:
+        """As for parameters."""
+        return Reply({"Name": body["SecretId"], "SecretString": self.secrets[body["SecretId"]]})
 
     def _send(self, body: Any) -> Reply:
         """moto checks the batch; what it takes lies in a lane then, since its queues know only the machine's clock."""
