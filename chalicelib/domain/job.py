@@ -73,7 +73,10 @@ class JobDefinition(Value):
     description: Annotated[str, StringConstraints(max_length=1024)] = ""
     type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     config: dict[str, Any] = Field(
-        default_factory=dict, description="What the job's type needs: see its schema."
+        default_factory=dict,
+        description="What the job's type needs: see its schema. Strings may hold templates and name secrets: "
+        "`${{ run.nominal | date('%Y-%m-%d') }}`, `${{ secrets.name }}`; one that is a template and nothing else may "
+        "stand for a value of another type.",
     )
     schedule: Schedules = Field(default_factory=lambda: ManualSchedule(kind="manual"))
     exclude: tuple[Exclusion, ...] = Field(
