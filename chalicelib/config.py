@@ -57,6 +57,7 @@ class Settings(BaseModel):
     dispatchers: int = Field(4, ge=1, le=64)
     plan: Plan = "pro"
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
+    mount: str | None = Field(None, pattern="^/", description="A file system for jobs, such as /mnt/jobs.")
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     log_level: str = "INFO"
     architecture: Architecture = "arm64"

@@ -88,7 +88,7 @@ class Wiring:
         from chalicelib.executors.base import ExecutorSettings, Means
 
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
-        settings = ExecutorSettings(allow_networks=self.settings.allow_networks)
+        settings = ExecutorSettings(allow_networks=self.settings.allow_networks, mount=self.settings.mount)
         clock, address = self.engine.clock, partial(callback_url, self.engine.secrets)
         secrets = AwsJobSecrets(client, self.settings.stage, clock)
         means = Means(state=partial(StoredJobState, self.engine))

@@ -80,12 +80,14 @@ class ExecutorSettings:
     """What the operator decides for all executors.
 
     `allow_networks` are CIDRs that the outbound guard lets through although they are not public; at most
-    `max_result_bytes` of an answer's body are kept; `ca_file` (PEM) has authorities to trust too.
+    `max_result_bytes` of an answer's body are kept; `ca_file` (PEM) has authorities to trust too. `mount` is the folder
+    of a file system for jobs, with one below it for each tenant.
     """
 
     allow_networks: tuple[str, ...] = ()
     max_result_bytes: int = 8192
     ca_file: str | None = None
+    mount: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

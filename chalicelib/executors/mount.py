@@ -4,6 +4,11 @@ from pathlib import Path
 
 from chalicelib.executors.base import ExecutorSettings
 
+_MAX_PATH = 1024
+"""Bytes, without the slashes."""
+_MAX_NAME = 255
+"""Bytes, as file systems have it."""
+
 
 class ForbiddenPath(Exception):
     """The path leads elsewhere, or there is no mount. The message is fit for the job's owner."""
@@ -17,10 +22,16 @@ def tenant_root(settings: ExecutorSettings, tenant: str) -> Path:
 
 
 def inside(settings: ExecutorSettings, tenant: str, path: str) -> Path:
-    """The path below the tenant's folder, its links resolved; it need not exist. ForbiddenPath if it leads elsewhere."""
+    """The path below the tenant's folder, links resolved; it need not exist. ForbiddenPath if it leads elsewhere."""
     root = tenant_root(settings, tenant)
-    if "\x00" in path or Path(path).is_absolute():
-        raise ForbiddenPath("The path must be below the mount, and not be absolute.")
+    sizes = [len(part.encode()) for part in Path(path).parts]
+    if (
+        "\x00" in path
+        or sum(sizes) > _MAX_PATH
+        or max(sizes, default=0) > _MAX_NAME
+        or Path(path).is_absolute()
+    ):
+        raise ForbiddenPath("The path must be a short one below the mount, and not be absolute.")
     try:
         found = (root / path).resolve()
     except (OSError, RuntimeError) as error:  # too long, or links in a circle

@@ -1,10 +1,11 @@
 """TLS as a job's owner may set it: authorities and a certificate of their own. Verification cannot be switched off."""
 
-import ssl
-from tempfile import NamedTemporaryFile
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    import ssl
 
 MAX_PEM = 65_536
 Pem = Annotated[str, Field(max_length=MAX_PEM, pattern="-----BEGIN ")]
@@ -41,8 +42,10 @@ class UnusableTLS(Exception):
     """The job's own PEM is not what it should be. The message is fit for the job's owner, and holds none of it."""
 
 
-def context_of(tls: TLS, ca_file: str | None) -> ssl.SSLContext:
+def context_of(tls: TLS, ca_file: str | None) -> "ssl.SSLContext":
     """A verifying client context. Without an own `ca`: public authorities, and those of the operator's `ca_file`."""
+    import ssl
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = (
         ssl.TLSVersion.TLSv1_3 if tls.minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
@@ -56,7 +59,7 @@ def context_of(tls: TLS, ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def _trust_the_public(context: ssl.SSLContext, ca_file: str | None) -> None:
+def _trust_the_public(context: "ssl.SSLContext", ca_file: str | None) -> None:
     import certifi
 
     context.load_verify_locations(certifi.where())
@@ -64,15 +67,20 @@ def _trust_the_public(context: ssl.SSLContext, ca_file: str | None) -> None:
         context.load_verify_locations(ca_file)
 
 
-def _trust(context: ssl.SSLContext, pem: str) -> None:
+def _trust(context: "ssl.SSLContext", pem: str) -> None:
+    import ssl
+
     try:
         context.load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError) as error:
         raise UnusableTLS("tls.ca has no certificate in PEM that could be read.") from error
 
 
-def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:
+def _show(context: "ssl.SSLContext", certificate: str, key: str) -> None:
     """ssl reads keys from files only: one that nobody else can open, for this moment."""
+    import ssl
+    from tempfile import NamedTemporaryFile
+
     with NamedTemporaryFile("w", suffix=".pem", encoding="utf-8") as file:
         file.write(f"{key}\n{certificate}\n")
         file.flush()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.http_servers import Talk, serving
+from tests.support.services import require
 
 
 @dataclass(frozen=True)
@@ -49,4 +50,20 @@ def _http() -> Iterator[Sample]:
         yield Sample(*({"url": server.url(path)} for path in ("/quick", "/large", "/failing", "/endless")))
 
 
-SAMPLES: dict[str, Callable[[], Any]] = {"dummy": _dummy, "http": _http}
+def _sql(sql: str) -> dict[str, Any]:
+    place = {"engine": "postgresql", "host": "127.0.0.1", "database": "test", "user": "root", "tls": "off"}
+    return {"connection": place, "statements": [{"sql": sql}]}
+
+
+@contextmanager
+def _database() -> Iterator[Sample]:
+    require("postgresql")
+    yield Sample(
+        quick=_sql("SELECT 1"),
+        large=_sql("SELECT repeat('ä', 500) FROM generate_series(1, 1000)"),
+        failing=_sql("SELECT * FROM no_such_table"),
+        endless=_sql("SELECT pg_sleep(300)"),
+    )
+
+
+SAMPLES: dict[str, Callable[[], Any]] = {"database": _database, "dummy": _dummy, "http": _http}
