@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     rules_records.lost_workers_were_lost,
     rules_records.all_is_done,
     rules_records.triggers_run,
+    rules_records.callbacks_count,
     rules_records.requests_count_once,
     rules_records.answers_hold,
     rules_records.nothing_surprises,

@@ -48,6 +48,8 @@ def definition(random: Random, number: int, now_ms: int, end_ms: int) -> dict[st
         made["exclude"] = [exclusion(random, now_ms, end_ms)]
     if random.random() < 0.15:
         made["calendar"] = CALENDAR
+    if random.random() < 0.1:
+        made["callback"] = callback(random)
     if random.random() < 0.12:
         made["start_deadline_seconds"] = random.choice([30, 120, 900])
     if random.random() < 0.1:
@@ -77,6 +79,14 @@ def limits(random: Random) -> dict[str, Any]:
     return {
         "timeout_seconds": random.choice([10, 30, 30, 30, 60, 60, 120]),
         "priority": random.choice(["low", "normal", "normal", "normal", "high"]),
+    }
+
+
+def callback(random: Random) -> dict[str, Any]:
+    """Its work is done elsewhere: so long it waits, and so long the other side may be silent."""
+    return {
+        "deadline_seconds": random.choice([30, 60, 300]),
+        "heartbeat_seconds": random.choice([None, None, 60]),
     }
 
 

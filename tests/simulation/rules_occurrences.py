@@ -9,6 +9,8 @@ from tests.simulation.violations import Violation, moment
 
 LEASE_AND_PATIENCE_MS = 260_000
 """The longest that a slot may outlast its run: a lease, its margin, and the patience between attempts."""
+KEPT_MS = 900_000
+"""Likewise of a run that has waited for its callback."""
 
 
 def none_is_lost(facts: Facts) -> Iterator[Violation]:
@@ -144,7 +146,8 @@ def _was_crowded(facts: Facts, record: Record, written_ms: float) -> bool:
         changes = facts.history.changes[other.id]
         started_ms = next((each.at_ms for each in changes if each.after["status"] != "SKIPPED"), FOREVER)
         ended_ms = changes[-1].at_ms if other.is_final else FOREVER
-        slack_ms = 0 if facts.is_calm else LEASE_AND_PATIENCE_MS
+        has_waited = any(each.after["status"] == "WAITING" for each in changes)
+        slack_ms = 0 if facts.is_calm else KEPT_MS if has_waited else LEASE_AND_PATIENCE_MS
         if other is not record and started_ms <= written_ms <= ended_ms + slack_ms + 1000:
             return True
     return False

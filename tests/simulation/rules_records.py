@@ -13,6 +13,8 @@ REVIVED = ("paused", "superseded")
 NO_PLACE = ("overlap", "buffer_full")
 MOST_RECEIVES = 12
 STILL_MS = 20 * MINUTE
+UNTIL = ("retry_ms", "callback_by_ms")
+"""Until when a run may wait."""
 
 
 def final_is_final(facts: Facts) -> Iterator[Violation]:
@@ -98,7 +100,7 @@ def all_is_done(facts: Facts) -> Iterator[Violation]:
         changed_ms = facts.history.changes[record.id][-1].at_ms
         if (
             not record.is_final
-            and max(changed_ms, record.item.get("retry_ms") or 0) < facts.end_ms - STILL_MS
+            and max(changed_ms, *(record.item.get(name) or 0 for name in UNTIL)) < facts.end_ms - STILL_MS
         ):
             yield Violation("stuck", record.id, f"it is {record.status} since {moment(changed_ms)}")
     for name, lane in facts.outcome.world.lanes.items():
@@ -126,6 +128,18 @@ def triggers_run(facts: Facts) -> Iterator[Violation]:
 def _has_acted(facts: Facts, record: Record) -> bool:
     """Or was given up, since its workers died."""
     return record.id in facts.effects or "lost" in [attempt[3] for attempt in record.attempts]
+
+
+def callbacks_count(facts: Facts) -> Iterator[Violation]:
+    """What an accepted callback said of an attempt is on record, and stays so."""
+    for told in facts.told("callback"):
+        record = facts.records[str(told.details["run"])]
+        said, number = told.details["verdict"], told.details["attempt"]
+        outcomes = [attempt[3] for attempt in record.attempts if attempt[0] == number]
+        if outcomes != [said]:
+            yield Violation(
+                "callback", record.id, f"attempt {number} has {said}, and its record says {outcomes}"
+            )
 
 
 def requests_count_once(facts: Facts) -> Iterator[Violation]:

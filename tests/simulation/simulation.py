@@ -7,6 +7,7 @@ from tests.simulation.chaos import CALM, USUAL, Rates
 from tests.simulation.definitions import Focus
 from tests.simulation.history import History
 from tests.simulation.limits import LIMITS
+from tests.simulation.servers import Server
 from tests.simulation.users import User, declare_calendar
 from tests.simulation.world import MINUTE_MS, World
 from tests.support.limited import limit
@@ -70,6 +71,7 @@ def simulate(scenario: Scenario) -> Outcome:
     healed_ms = start_ms + scenario.hours * HOUR_MS
     closed = frozenset({start.date() + timedelta(days=1)})
     declare_calendar(world, [day.isoformat() for day in closed], healed_ms)
+    world.accepted = Server(world, healed_ms).accept
     world.start(healed_ms)
     if scenario.is_limited:
         limit(world.db, **LIMITS)

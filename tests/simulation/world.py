@@ -7,11 +7,12 @@ from chalicelib.domain.errors import ChronosError, Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.lanes import LANES
 from chalicelib.domain.lanes import Lane as LaneName
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.running.dead_letters import bury
+from chalicelib.engine.running.signing import callback_url
 from chalicelib.engine.running.work import Worker
 from chalicelib.engine.tick import tick
 from chalicelib.ports.contact import Contact
@@ -24,7 +25,8 @@ from tests.simulation.lanes import Lane, LaneSettings
 from tests.simulation.limits import target_of
 from tests.simulation.ports import GreenFan, GreenPool, Silent, SimClock, SimIds, WatchedTable
 from tests.support.faults import FaultyDatabase, FaultyQueue
-from tests.support.memory import MemoryDatabase
+from tests.support.memory import MemoryDatabase, MemorySecrets
+from tests.support.world import PUBLIC_URL, SIGNING_KEYS
 
 SHARDS = 2
 SOON_MS, AUDITED_MS = 150_000, 300_000
@@ -43,7 +45,7 @@ QUEUES = (
 
 
 class World:
-    """`ticking` is switched off at the very end, `rates` are calmed when the world is to heal."""
+    """`rates` are calmed when the world is to heal; `accepted` hears of work that is to be called back for."""
 
     def __init__(self, seed: int, start_ms: int, rates: Rates) -> None:
         self.kernel = Kernel(start_ms, seed)
@@ -51,6 +53,8 @@ class World:
         self.weather = Weather(self.kernel, rates)
         self.history = History(self.kernel)
         self.telemetry = Silent()
+        self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL)
+        self.accepted: Callable[[Run, str], None] = lambda _run, _token: None
         self.settings = EngineSettings(shards=SHARDS, dispatchers=self.groups)
         self.db = MemoryDatabase()
         self.db.catalog = WatchedTable(self.history.catalog_written)
@@ -116,6 +120,7 @@ class World:
             settings=self.settings,
             fan=GreenFan(self.kernel),
             target_of=lambda job, _run: target_of(job.id),
+            secrets=self.secrets,
         )
 
     def _minute(self) -> None:
@@ -195,8 +200,12 @@ class World:
         self.history.acted(effect)
         dies_after = random.random() * 2 if random.random() < self.weather.rates.kill_effect else None
         outcome = self._carried_out(engine, job, deadline, stop, dies_after)
+        if run.callback_by_ms is not None and isinstance(outcome, Succeeded):
+            self.accepted(run, callback_url(self.secrets, run).rpartition("/")[2])
+            outcome = Waiting({})
         self.history.ended(
-            effect, "succeeded" if isinstance(outcome, Succeeded) else f"failed: {outcome.kind}"
+            effect,
+            f"failed: {outcome.kind}" if isinstance(outcome, Failed) else type(outcome).__name__.lower(),
         )
         if dies_after is not None:
             self.weather.note("died", "between effect and record")

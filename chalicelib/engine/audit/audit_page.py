@@ -51,6 +51,11 @@ class Leased:
     until_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class AtGate:
+    """It is called from the gate's queue; look again, later and later, since that call is on no page."""
+
+
 def reads_of(keys: Iterable[Key]) -> tuple[list[RangeRead], list[Key]]:
     """The cheapest reads of these runs' records: ranges where many lie together, the others by their keys."""
     stretches: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -75,11 +80,11 @@ def is_over(record: Item | None) -> bool:
 
 def verdict(
     job: Job | None, existing: Run | None, message: RunMessage, *, now_ms: int, horizon_ms: int
-) -> Lost | Leased | None:
+) -> Lost | Leased | AtGate | None:
     """What became of a message that was due a while ago; None if nothing is left to do for it.
 
     The worker's own decision tells: what it would still do if the message arrived now has not been done. Who was put
-    off beyond the horizon, or since the message came, has a timer; who waits at a gate is called from there.
+    off beyond the horizon, or since the message came, has a timer.
     """
     decision = decide_start(job, existing, message, owner="", now_ms=now_ms)
     if isinstance(decision, Drop):
@@ -91,7 +96,7 @@ def verdict(
     if existing.status is RunStatus.RUNNING:
         return Lost("stalled")
     if existing.waits is not None:
-        return None
+        return AtGate()
     if existing.retry_ms is not None and existing.retry_ms >= now_ms:
         return Leased(existing.retry_ms) if existing.retry_ms < now_ms + horizon_ms else None
     is_waiting = existing.looked_ms is not None and existing.looked_ms >= message.at_ms

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run
-from chalicelib.engine.audit.audit_page import Leased, Lost, RangeRead, is_over, reads_of, verdict
+from chalicelib.engine.audit.audit_page import AtGate, Leased, Lost, RangeRead, is_over, reads_of, verdict
 from chalicelib.engine.audit.findings import Finding, report
 from chalicelib.engine.core import Engine
 from chalicelib.engine.message import RunMessage
@@ -110,6 +110,7 @@ def _follow_up(
     now_ms = engine.clock.now_ms()
     lost: dict[RunMessage, Lost] = {}
     leased: dict[RunMessage, Leased] = {}
+    queued: list[RunMessage] = []
     unreadable: list[Finding] = []
     for message in rounds:
         job = jobs.get(job_key(message.tenant, message.job_id))
@@ -124,12 +125,16 @@ def _follow_up(
                 lost[message] = found
             case Leased() as found:
                 leased[message] = found
+            case AtGate():
+                queued.append(message)
     floor_ms = read_floor(engine) if lost else 0
     restored = [message for message in lost if message.at_ms < floor_ms]
     if restored:
         end_restored(engine, restored)
     lost = {message: found for message, found in lost.items() if message.at_ms >= floor_ms}
     _put_off(engine, leased, rounds, now_ms)
+    for look_round, together in _by_round(queued, rounds):
+        _note(engine, together, look_round + 1, now_ms)
     _ring_again(engine, lost, rounds, jobs, now_ms)
     return unreadable + [
         Finding(

@@ -31,12 +31,14 @@ from chalicelib.engine.wheel.plan import Ring
 from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.ports.table import (
     Absent,
+    Below,
     ConditionFailed,
     Delete,
     Is,
     Put,
     TableName,
     Write,
+    all_of,
 )
 
 LOOK_AGAIN_MS = 60_000
@@ -93,14 +95,18 @@ class Admission:
         return self._take(replace(entry, run=record.postponed(entry.run, wait_ms)))
 
     def _hold(self, entry: "_Entry", until_ms: int) -> None:
-        writes = self._gates.hold(entry.passages, entry.run, 0, until_ms)
+        writes = self._gates.hold(entry.passages, entry.run, entry.run.fence - 1, until_ms)
         if writes:
             self._engine.db.transact(*writes)
 
     def keep(self, job: Job, run: Run, until_ms: int) -> None:
-        """Hold the run's slots longer; nothing happens to those that are not its own any more. May be Unavailable."""
+        """Hold the run's slots longer, never shorter; nothing happens to those that are not its own any more.
+
+        May be Unavailable.
+        """
         if run.slot is not None:
-            self._try(Put(slot_item(job, run, until_ms), Is("run", run.id)))
+            longer = all_of(Is("run", run.id), Below("until_ms", until_ms))
+            self._try(Put(slot_item(job, run, until_ms), longer))
         self._gates.keep(run, until_ms)
 
     def rest(self, job: Job, run: Run, until_ms: int) -> None:
@@ -124,8 +130,10 @@ class Admission:
         try:
             if run.waits is None or run.is_final:
                 self._gates.forget(message)
-            if run.waits is not None and run.is_final:
+            if run.is_final:
                 self._gates.leave([run])
+            else:
+                self._gates.leave_late(message, run)
         except Unavailable as error:
             self._engine.telemetry.warning("A call is left to its end.", run_id=run.id, error=error.message)
 

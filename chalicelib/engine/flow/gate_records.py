@@ -10,7 +10,7 @@ from chalicelib.engine.flow.gates import Gate, gate_partition
 from chalicelib.engine.flow.passage import GateState, Waiting
 from chalicelib.engine.flow.slots import Slot
 from chalicelib.engine.message import RunMessage
-from chalicelib.ports.table import Item, Key
+from chalicelib.ports.table import Absent, Below, Condition, Is, Item, Key, all_of, any_of
 
 QUEUE = "wait#"
 PAST_SLOTS = "slot$"
@@ -34,6 +34,12 @@ def slot_item(partition: str, number: int, run_id: str, fence: int, until_ms: in
     pk, sk = slot_key(partition, number)
     expires_at = until_ms // 1000 + _KEEP_SECONDS
     return {"pk": pk, "sk": sk, "run": run_id, "fence": fence, "until_ms": until_ms, "expires_at": expires_at}
+
+
+def open_to(run_id: str, fence: int, now_ms: int) -> Condition:
+    """Whether a slot is to be had: nobody holds it any more, or the run itself does, by this start or one before."""
+    own = all_of(Is("run", run_id), Below("fence", fence + 1))
+    return any_of(Absent(), Below("until_ms", now_ms), own)
 
 
 def place_item(gate: Gate, sort_key: str, message: RunMessage, lane: Lane, now_ms: int) -> Item:

@@ -17,6 +17,7 @@ from chalicelib.engine.flow.gate_records import (
     decode_state,
     encode_breaker,
     gate_of_place,
+    open_to,
     place_item,
     place_key,
     place_name,
@@ -27,7 +28,6 @@ from chalicelib.engine.flow.gate_records import (
 from chalicelib.engine.flow.gates import Gate, gate_named, gate_partition
 from chalicelib.engine.flow.limits import KnownLimits
 from chalicelib.engine.flow.passage import PAGE, GateState, Pass, Waiting, decide_calls, decide_passage
-from chalicelib.engine.flow.slot_records import free_for
 from chalicelib.engine.ledger import record
 from chalicelib.engine.message import RunMessage, decode
 from chalicelib.engine.ringing.ring import ring_all
@@ -86,14 +86,14 @@ class Gatekeeper:
         return passages, None
 
     def hold(self, passages: Iterable[Passage], run: Run, fence: int, until_ms: int) -> Writes:
-        """The writes that give the run its slots; `fence` 0 for one that has yet to start."""
+        """The writes that give the run its slots; `fence` is that of the start before for one that has yet to start."""
         now_ms = self._engine.clock.now_ms()
         return [
             (
                 "runs",
                 Put(
                     slot_item(each.gate.partition, each.how.slot, run.id, fence, until_ms),
-                    free_for(run.id, now_ms),
+                    open_to(run.id, fence, now_ms),
                 ),
             )
             for each in passages
@@ -178,6 +178,16 @@ class Gatekeeper:
                 self._try(Delete(slot_key(partition, slot.number), handed))
         self.call(message.tenant, [message.called])
 
+    def leave_late(self, message: RunMessage, run: Run) -> None:
+        """Take a run out of the queue in which the message's attempt still waits, though it is over."""
+        if run.waits is None or gate_of_place(run.waits) != message.called:
+            return
+        ours = all_of(Is("run", run.id), Is("attempt", message.attempt))
+        place = Delete(place_key(run.tenant, run.waits), ours)
+        with suppress(ConditionFailed):
+            self._engine.db.transact(("runs", record.out_of_queue(run)), ("runs", place))
+            self.call(run.tenant, [message.called])
+
     def call(self, tenant: str, names: Iterable[str]) -> None:
         """Hand free slots to the first who wait at these gates, and ring them."""
         for name in names:
@@ -250,7 +260,7 @@ class Gatekeeper:
             writes: Writes = [("runs", Update(key, {"called_ms": until_ms}, when=still))]
             if number is not None:
                 slot = slot_item(gate.partition, number, each.run_id, 0, until_ms)
-                writes.append(("runs", Put(slot, free_for(each.run_id, now_ms))))
+                writes.append(("runs", Put(slot, open_to(each.run_id, 0, now_ms))))
             try:
                 self._engine.db.transact(*writes)
             except ConditionFailed:

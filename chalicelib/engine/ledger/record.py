@@ -126,6 +126,11 @@ def out_of_place(run: Run) -> Update:
     return Update(run_key(run.tenant, run.id), {}, remove=("waits",), when=over)
 
 
+def out_of_queue(existing: Run) -> Update:
+    """Note that the run waits at no gate any more."""
+    return Update(run_key(existing.tenant, existing.id), {}, remove=("waits",), when=in_place(existing))
+
+
 def first_start(run: Run, expires_at: int) -> Put:
     return Put(encode_run(run, expires_at=expires_at), Absent())
 
@@ -264,8 +269,14 @@ def going_on(
 ) -> tuple[tuple[TableName, Write], ...]:
     """The transaction after which a run waits: for another attempt, or (with `more` attributes) for its callback.
 
-    It is refused if the run was asked to stop.
+    It is refused if the run was asked to stop. That somebody has looked at it before says nothing of the next attempt.
     """
     ended = ending(run, before)
-    wanted = replace(ended, set={**ended.set, **(more or {})}, when=all_of(mine(before), Lacks("cancel_ms")))
+    gone = ("looked_ms",) if before.looked_ms is not None and not more else ()
+    wanted = replace(
+        ended,
+        set={**ended.set, **(more or {})},
+        remove=gone,
+        when=all_of(mine(before), Lacks("cancel_ms")),
+    )
     return ("runs", wanted), ("timers", Put(encode_timer(timer)))

@@ -7,7 +7,16 @@ import pytest
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
-from chalicelib.engine.audit.audit_page import DENSE, SPARSE_FACTOR, Leased, Lost, is_over, reads_of, verdict
+from chalicelib.engine.audit.audit_page import (
+    DENSE,
+    SPARSE_FACTOR,
+    AtGate,
+    Leased,
+    Lost,
+    is_over,
+    reads_of,
+    verdict,
+)
 from chalicelib.engine.message import RunMessage
 from chalicelib.engine.records import encode_run, run_key
 from chalicelib.engine.ringing.journal import (
@@ -91,6 +100,8 @@ VANISHED, STALLED = Lost("vanished"), Lost("stalled")
             VANISHED,
             "it was put off before this message was to come",
         ),
+        (run(S.PENDING, attempt=0, waits="tenant#wait#1"), {}, AtGate(), "nobody would miss the gate's call"),
+        (run(S.RETRYING, waits="tenant#wait#1"), {"attempt": 2}, AtGate(), "likewise between attempts"),
         (run(S.RETRYING), {}, None, "the attempt is over, and the next has a timer"),
         (run(S.RETRYING), {"attempt": 2}, VANISHED, "the second attempt has not begun"),
         (run(S.RETRYING, looked_ms=NOON + 5), {"attempt": 2}, None, "it waits for its slot"),

@@ -112,3 +112,23 @@ def test_who_comes_too_late_for_an_attempt_leaves_the_place_of_the_next_one(wait
     assert waiting.has_its_place
     waiting.keeper.forget(next_one)
     assert not waiting.has_its_place
+
+
+def test_an_attempt_that_is_over_gives_up_the_place_in_which_it_still_waits(waiting: Waiting) -> None:
+    waiting.write(replace(waiting.run, status=RunStatus.RETRYING, attempt=1))
+    waiting.keeper.leave_late(waiting.message, waiting.run)
+    assert not waiting.has_its_place
+    assert waiting.run.waits is None
+
+
+@pytest.mark.parametrize("called", ["target:a", ""])
+def test_a_call_to_elsewhere_gives_up_no_place(waiting: Waiting, called: str) -> None:
+    waiting.keeper.leave_late(replace(waiting.message, called=called), waiting.run)
+    assert waiting.has_its_place
+    assert waiting.run.waits == waiting.place
+
+
+def test_the_place_of_the_next_attempt_is_not_given_up(waiting: Waiting) -> None:
+    waiting.keeper.leave_late(replace(waiting.message, attempt=0), waiting.run)
+    assert waiting.has_its_place
+    assert waiting.run.waits == waiting.place
