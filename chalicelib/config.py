@@ -56,6 +56,8 @@ class Settings(BaseModel):
     shards: int = Field(64, ge=1, le=999)
     dispatchers: int = Field(4, ge=1, le=64)
     plan: Plan = "pro"
+    outputs_bucket: str = Field(min_length=3)
+    max_output_mb: int = Field(1024, ge=1, le=10_240)
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     mount: str | None = Field(None, pattern="^/", description="A file system for jobs, such as /mnt/jobs.")
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")

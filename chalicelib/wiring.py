@@ -7,6 +7,7 @@ from chalicelib.domain.lanes import LANES, Lane
 from chalicelib.engine.core import Engine, EngineSettings
 
 if TYPE_CHECKING:
+    from chalicelib.aws.outputs import S3Store
     from chalicelib.config import Settings
     from chalicelib.domain.job import Job
     from chalicelib.domain.run import Run
@@ -61,7 +62,17 @@ class Wiring:
             fan=fan,
             target_of=_target_of,
             class_of=_class_of,
+            links=self._files,
         )
+
+    @cached_property
+    def _files(self) -> "S3Store":
+        from chalicelib.aws.clients import stock_client
+        from chalicelib.aws.clock import SystemClock
+        from chalicelib.aws.outputs import S3Store
+
+        max_bytes = self.settings.max_output_mb << 20
+        return S3Store(lambda: stock_client("s3"), self.settings.outputs_bucket, SystemClock(), max_bytes)
 
     @cached_property
     def services(self) -> "Services":
@@ -91,7 +102,7 @@ class Wiring:
         settings = ExecutorSettings(allow_networks=self.settings.allow_networks, mount=self.settings.mount)
         clock, address = self.engine.clock, partial(callback_url, self.engine.secrets)
         secrets = AwsJobSecrets(client, self.settings.stage, clock)
-        means = Means(state=partial(StoredJobState, self.engine))
+        means = Means(outputs=self._files.of, state=partial(StoredJobState, self.engine))
         execute = attempts(clock, settings, address, secrets, means)
         return {lane: Worker(self.engine, lane, execute, pool) for lane in LANES}
 

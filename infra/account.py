@@ -152,6 +152,6 @@ def _or_none(call: Any, **arguments: str) -> Any:
     try:
         return call(**arguments)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("ResourceNotFoundException", "NotFoundException"):
+        if error.response["Error"]["Code"] in ("ResourceNotFoundException", "NotFoundException", "404"):
             return None
         raise

@@ -7,14 +7,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import account, callbacks, gateway, keys, layer_versions, package, project, refusals, stacks
+from infra import (
+    account,
+    buckets,
+    callbacks,
+    gateway,
+    keys,
+    layer_versions,
+    package,
+    project,
+    refusals,
+    stacks,
+)
 from infra.account import Live
 from infra.bundle import bundle
 from infra.chalice_cli import chalice
 from infra.errors import Stop
 from infra.paths import ROOT, STAGES
 from infra.stacks import Stack, name_of
-from infra.template import infra_template
+from infra.template import infra_template, is_disposable
 
 _SETTINGS = {
     "LEAD_MS": "LeadMs",
@@ -76,7 +87,7 @@ def provide_callbacks(stage: str, *, new_key: bool = False, forget: bool = False
 
 
 def destroy(stage: str) -> None:
-    """Remove everything of the stage; tables of stages that are not disposable stay, and are named."""
+    """Remove everything of the stage; tables and files of stages that are not disposable stay, and are named."""
     refusals.check_name(stage)
     with account.plainly():
         session = account.session()
@@ -85,9 +96,12 @@ def destroy(stage: str) -> None:
         if stack:
             refusals.check_ours(stack, stage)
             _step(f"deleting the stack {name}: event sources and schedules first")
-            tables = stacks.tables(cloudformation, name)
+            tables, files = (
+                stacks.names_of(cloudformation, name, kind) for kind in (stacks.TABLE, stacks.BUCKET)
+            )
+            _empty(session, stage, files)
             stacks.delete(cloudformation, name)
-            _tell_kept(session, tables)
+            _tell_kept(session, tables, files)
         live = account.find(session, stage)
         if live.functions:
             _step("chalice delete")
@@ -176,14 +190,28 @@ def _chalice_delete(session: Any, stage: str, live: Live) -> None:
     chalice(bare, "delete", "--stage", stage)
 
 
-def _tell_kept(session: Any, tables: list[str]) -> None:
-    dynamodb = session.client("dynamodb")
-    kept = [name for name in tables if account.exists(dynamodb.describe_table, TableName=name)]
-    if kept:
+def _empty(session: Any, stage: str, files: list[str]) -> None:
+    """Delete the files of a stage whose data may go."""
+    if is_disposable(stage):
+        for name in files:
+            count = buckets.empty(session.client("s3"), name)
+            _step(f"{count} files of attempts are deleted")
+
+
+def _tell_kept(session: Any, tables: list[str], files: list[str]) -> None:
+    dynamodb, s3 = session.client("dynamodb"), session.client("s3")
+    ways = []
+    for name in tables:
+        if account.exists(dynamodb.describe_table, TableName=name):
+            ways.append(f"aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled")
+            ways.append(f"aws dynamodb delete-table --table-name {name}")
+    ways += [
+        f"aws s3 rb --force s3://{name}" for name in files if account.exists(s3.head_bucket, Bucket=name)
+    ]
+    if ways:
         print("Kept on purpose, with their data; delete them yourself when nobody needs it:")
-    for name in kept:
-        print(f"    aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled")
-        print(f"    aws dynamodb delete-table --table-name {name}")
+    for way in ways:
+        print(f"    {way}")
 
 
 def _step(what: str) -> None:

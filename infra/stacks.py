@@ -100,14 +100,17 @@ def delete(client: Any, name: str) -> None:
         raise Stop(f"The stack {name} cannot be deleted:\n{_why(client, name)}") from error
 
 
-def tables(client: Any, name: str) -> list[str]:
-    """The names of the DynamoDB tables in the stack."""
+TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+
+
+def names_of(client: Any, name: str, kind: str) -> list[str]:
+    """The names of the stack's resources of a type."""
     pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
     resources = [each for page in pages for each in page["StackResourceSummaries"]]
     return [
         each["PhysicalResourceId"]
         for each in resources
-        if each["ResourceType"] == "AWS::DynamoDB::Table" and each.get("PhysicalResourceId")
+        if each["ResourceType"] == kind and each.get("PhysicalResourceId")
     ]
 
 

@@ -10,7 +10,12 @@ from infra.functions import APP, Function, Json, functions, policy
 from infra.paths import INFRA
 
 DISPOSABLE = ("dev", "local", "test", "ci", "pr")
-"""Stages (or what a stage's name starts with, before a dash) whose tables go when the stack goes."""
+"""Stages (or what a stage's name starts with, before a dash) whose tables and files go when the stack goes."""
+
+
+def is_disposable(stage: str) -> bool:
+    """Whether the stage's data go with it."""
+    return stage.partition("-")[0] in DISPOSABLE
 
 
 def infra_template(stage: str) -> Json:
@@ -25,7 +30,7 @@ def _resources(stage: str) -> Json:
     for section, entries in yaml.safe_load((INFRA / "alarms.yaml").read_text()).items():
         template[section].update(entries)
     lanes.expand(template)
-    if stage.partition("-")[0] in DISPOSABLE:
+    if is_disposable(stage):
         for resource in template["Resources"].values():
             resource.update(
                 {key: "Delete" for key in ("DeletionPolicy", "UpdateReplacePolicy") if key in resource}

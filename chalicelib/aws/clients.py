@@ -26,6 +26,20 @@ def make_client(service: str, **where: str) -> Any:
     return made
 
 
+@lru_cache(maxsize=4)
+def stock_client(service: str) -> Any:
+    """The process's client of a service that does not speak JSON (`s3`), as botocore makes it."""
+    return make_stock_client(service)
+
+
+def make_stock_client(service: str, **where: str) -> Any:
+    """As `make_client`, with botocore's own parts. S3's addresses name their region, and are signed by version 4."""
+    from botocore.config import Config
+
+    signed = Config(signature_version="s3v4" if service == "s3" else "v4", s3={"addressing_style": "virtual"})
+    return _session().create_client(service, config=_config().merge(signed), **where)
+
+
 def make_lean(made: Any, service: str) -> None:
     """Put our faster parts into a client of botocore.
 

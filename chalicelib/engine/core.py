@@ -10,6 +10,7 @@ from chalicelib.domain.retention import PLANS, Plan, Retention
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.ids import Ids
+from chalicelib.ports.outputs import Links, NoLinks
 from chalicelib.ports.queue import Queue
 from chalicelib.ports.secrets import NoSecrets, Secrets
 from chalicelib.ports.table import Database
@@ -79,6 +80,7 @@ class Engine:
     fan: Fan = one_by_one
     target_of: TargetOf = no_target
     class_of: ClassOf = ordinary
+    links: Links = field(default_factory=NoLinks)
 
     def lane_of(self, job: "Job") -> Lane:
         """The lane of the job's runs."""

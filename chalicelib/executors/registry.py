@@ -12,7 +12,7 @@ from chalicelib.domain.lanes import Lane
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.executors.base import Call, Executor, ExecutorSpec
 from chalicelib.ports.cloud import CloudError
-from chalicelib.ports.outputs import OutputTooLarge
+from chalicelib.ports.outputs import OutputTooLarge, OutputUnavailable
 
 
 def types() -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def contained(execute: Executor) -> Executor:
         except CloudError as error:
             return Failed("cloud", error.message, status=error.status, retryable=error.retryable)
         except Unavailable as error:
-            return Failed("unknown", error.message)
+            return Failed("output" if isinstance(error, OutputUnavailable) else "unknown", error.message)
         except Exception as surprise:  # noqa: BLE001 - whatever an executor meets is the run's failure
             return Failed("unknown", _told(surprise))
 

@@ -61,6 +61,7 @@ class Flows:
             self.callbacks(lane)
             self.failures(lane)
             self.secrets(lane)
+            self.files(lane)
             self.backfill(lane)
         for lane in CALLED_FOR:
             self.called_for(lane)
@@ -196,6 +197,13 @@ class Flows:
             job = self._job(lane, {"kind": "manual"}, config={"outcome": "failure"}, **wanted)
             self._deliver(lane, role, [_message(job, due)])
             assert self.api.get(f"/jobs/{job['id']}")["pause"]["cause"] == "failures"
+
+    def files(self, lane: str) -> None:
+        """A run stores a file, and somebody fetches it."""
+        message = _message(self._job(lane, MANUAL, config={"file_bytes": 10}), ms(in_seconds(0)))
+        self._deliver(lane, "worker", [message])
+        [file] = self.api.get(f"/runs/{message.run_id}/outputs")["items"]
+        assert requests.get(file["url"], timeout=30).content == bytes(10)
 
     def backfill(self, lane: str) -> None:
         """Each worker that ends a run of it claims the next."""

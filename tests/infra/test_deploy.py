@@ -217,8 +217,11 @@ def test_a_layer_is_published_when_its_packages_change_and_only_its_worker_has_i
     assert arn.endswith(after), "the chalice command keeps it"
 
 
-def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, account: Account) -> None:
+def test_destroying_a_stage_leaves_only_its_tables_and_files_and_names_them(
+    place: Place, account: Account
+) -> None:
     place.deploy("gone")
+    bucket = account.outputs("gone")["ChronosOutputsBucket"]
     tables = [
         name
         for name in account.client("dynamodb").list_tables()["TableNames"]
@@ -227,7 +230,10 @@ def test_destroying_a_stage_leaves_only_its_tables_and_names_them(place: Place, 
     done = place.infra("destroy", "gone")
     assert "gone is gone." in done.stdout
     assert sorted(re.findall(r"delete-table --table-name (\S+)", done.stdout)) == sorted(tables)
-    assert sorted(account.everything("gone")) == sorted(tables)
+    assert re.findall(r"s3 rb --force s3://(\S+)", done.stdout) == [bucket]
+    left = account.everything("gone")
+    assert sorted(each for each in left if bucket not in each) == sorted(tables)
+    assert [each for each in left if bucket in each]
     names = [each["Name"] for each in account.client("ssm").describe_parameters()["Parameters"]]
     assert not [name for name in names if "/gone/" in name]
     assert not (place.folder / ".chronos" / "stages" / "gone").exists()
@@ -241,7 +247,10 @@ def test_a_disposable_stage_goes_with_its_tables(place: Place, account: Account)
     account.client("cloudformation").create_stack(
         StackName="chronos-dev-gone", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
     )
-    eventually(lambda: account.everything("dev-gone"))
+    eventually(lambda: account.outputs("dev-gone").get("ChronosOutputsBucket"))
+    s3, bucket = account.client("s3"), account.outputs("dev-gone")["ChronosOutputsBucket"]
+    s3.put_object(Bucket=bucket, Key="default/run_1/1.1/a.csv", Body=b"a")
+    s3.create_multipart_upload(Bucket=bucket, Key="default/run_1/1.1/b.csv")
     done = place.infra("destroy", "dev-gone")
     assert "Kept" not in done.stdout
     assert account.everything("dev-gone") == []

@@ -37,6 +37,11 @@ NAMED_BY_USERS = {
     ("secretsmanager:GetSecretValue", "<JobSecretsArn>/*"): "likewise; AWS adds six letters to each name",
 }
 """What cannot be named when the stack is made, and why. Only the workers may read it."""
+NAMED_BY_RUNS = {
+    (action, "<OutputsBucketArn>/*"): "each file has a key of its own; the bucket holds nothing else"
+    for action in ("s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject")
+}
+"""Likewise."""
 
 
 @EVERY
@@ -46,8 +51,8 @@ def test_a_policy_names_its_resources_and_actions(function: Function) -> None:
         wild = {
             (action, each) for action in statement["Action"] for each in statement["Resource"] if "*" in each
         }
-        assert wild <= NAMED_BY_USERS.keys()
-        assert not wild or function.name.endswith("_worker")
+        assert wild <= NAMED_BY_USERS.keys() | NAMED_BY_RUNS.keys()
+        assert not wild & NAMED_BY_USERS.keys() or function.name.endswith("_worker")
 
 
 def test_what_users_name_lies_below_the_stage() -> None:
@@ -61,7 +66,7 @@ def test_what_users_name_lies_below_the_stage() -> None:
         for action in statement["Action"]
         for each in statement["Resource"]
     }
-    assert NAMED_BY_USERS.keys() <= granted
+    assert NAMED_BY_USERS.keys() | NAMED_BY_RUNS.keys() <= granted
 
 
 @EVERY
@@ -191,6 +196,36 @@ def test_tables_outlive_the_stack_of_a_stage_that_is_not_disposable(stage: str, 
     for table in _of_type("AWS::DynamoDB::Table", stage).values():
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (kept, kept), why
         assert table["Properties"]["DeletionProtectionEnabled"] is (kept == "Retain"), why
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("dev", "Delete"), ("prod", "Retain")])
+def test_files_outlive_the_stack_where_tables_do(stage: str, kept: str) -> None:
+    [bucket] = _of_type("AWS::S3::Bucket", stage).values()
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (kept, kept)
+
+
+def test_files_are_private_encrypted_and_gone_a_day_after_their_runs() -> None:
+    [bucket] = _of_type("AWS::S3::Bucket").values()
+    properties = bucket["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["BucketEncryption"]
+    assert "VersioningConfiguration" not in properties, "a deleted file is gone"
+    [rule] = properties["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == {"Fn::FindInMap": ["Plans", {"Ref": "Plan"}, "OutputDays"]}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    plans = infra_template("dev")["Mappings"]["Plans"]
+    assert {name: row["OutputDays"] for name, row in plans.items()} == {
+        name: retention.runs + 1 for name, retention in PLANS.items()
+    }
+
+
+def test_files_are_refused_to_whoever_comes_without_tls() -> None:
+    [bucket_policy] = _of_type("AWS::S3::BucketPolicy").values()
+    [statement] = bucket_policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == (
+        "Deny",
+        {"Bool": {"aws:SecureTransport": "false"}},
+    )
 
 
 def test_every_table_can_be_restored_to_any_second_of_the_last_35_days() -> None:

@@ -79,6 +79,7 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
                 "outcome": "failed",
                 "error": error,
                 "result": None,
+                "outputs": [],
             },
             {
                 "number": 2,
@@ -87,6 +88,7 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
                 "outcome": "succeeded",
                 "error": None,
                 "result": {"status": 200},
+                "outputs": [],
             },
         ],
     }

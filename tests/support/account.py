@@ -75,6 +75,7 @@ class Account:
         """The names and ARNs of what there is of a stage."""
         asked = [
             ("dynamodb", "list_tables", "TableNames"),
+            ("s3", "list_buckets", "Buckets"),
             ("sqs", "list_queues", "QueueUrls"),
             ("lambda", "list_functions", "Functions"),
             ("lambda", "list_event_source_mappings", "EventSourceMappings"),

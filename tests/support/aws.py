@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from chalicelib.aws.clients import make_client
+from chalicelib.aws.clients import make_client, make_stock_client
 from chalicelib.domain.lanes import LANES
 
 ACCESS = {"region_name": "eu-central-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -23,6 +23,8 @@ _TABLE_PROPERTIES = (
     "StreamSpecification",
 )
 
+STOCK = ("s3",)
+"""Services whose clients are botocore's own."""
 MakeClient = Callable[[str], Any]
 
 
@@ -40,7 +42,7 @@ def moto() -> Iterator[MakeClient]:
     from moto.core import patch_client
 
     def made(service: str) -> Any:
-        client = make_client(service, **ACCESS)
+        client = (make_stock_client if service in STOCK else make_client)(service, **ACCESS)
         patch_client(client)
         return client
 
@@ -50,7 +52,8 @@ def moto() -> Iterator[MakeClient]:
 
 def emulated(service: str, endpoint: str) -> Any:
     """The adapters' client of the emulator."""
-    return make_client(service, **{**ACCESS, "region_name": "us-east-1"}, endpoint_url=endpoint)
+    make = make_stock_client if service in STOCK else make_client
+    return make(service, **{**ACCESS, "region_name": "us-east-1"}, endpoint_url=endpoint)
 
 
 def create_tables(dynamodb: Any, prefix: str = "chronos") -> dict[str, str]:

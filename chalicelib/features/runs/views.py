@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.outcome import StoredOutput
 from chalicelib.domain.prices import Prices
 from chalicelib.domain.run import Attempt, Run, RunStatus, SkipReason, Trigger
 from chalicelib.engine.records import usage_of
@@ -23,6 +24,17 @@ class AttemptError(BaseModel):
     status: int | None = Field(None, description="The HTTP status of the answer, where there was one.")
 
 
+class OutputView(BaseModel):
+    """A file that an attempt has stored."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    name: str
+    bytes: int
+    sha256: str = Field(description="In hex.")
+    media_type: str
+
+
 class AttemptView(BaseModel):
     """One attempt of a run."""
 
@@ -34,6 +46,9 @@ class AttemptView(BaseModel):
     outcome: Literal["running", "waiting", "succeeded", "failed", "timed_out", "lost", "cancelled"]
     error: AttemptError | None
     result: dict[str, Any] | None
+    outputs: list[OutputView] = Field(
+        description="Files that it has stored; `GET /runs/{id}/outputs` has links."
+    )
 
 
 class ProgressView(BaseModel):
@@ -192,7 +207,13 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         outcome=attempt.outcome,
         error=AttemptError.model_construct(**attempt.error) if attempt.error else None,
         result=attempt.result,
+        outputs=[OutputView.model_construct(**output_fields(each)) for each in attempt.outputs],
     )
+
+
+def output_fields(file: StoredOutput) -> dict[str, Any]:
+    """The values of an OutputView, by name."""
+    return {"name": file.name, "bytes": file.bytes, "sha256": file.sha256, "media_type": file.media_type}
 
 
 def _moment(at_ms: int | None) -> str | None:
