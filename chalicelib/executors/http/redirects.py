@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-from chalicelib.executors.http.spec import checked_url
+from chalicelib.executors.http.checks import checked_url
 
 MAX_REDIRECTS = 5
 _CHANGING = (301, 302, 303)
 _KEEPING = (307, 308)
+_OF_THE_BODY = frozenset(("content-type", "webhook-id", "webhook-timestamp", "webhook-signature"))
 _NEUTRAL_HEADERS = frozenset(("accept", "accept-encoding", "accept-language", "content-type", "user-agent"))
 
 
@@ -39,9 +40,7 @@ def following(request: Request, status: int, location: str | None) -> Request | 
     headers = request.headers if _origin(target) == _origin(request.url) else _harmless(request.headers)
     if status in _KEEPING or request.method in ("GET", "HEAD"):
         return Request(request.method, target, headers, request.ours, request.body)
-    bodiless = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-    ours = {name: value for name, value in request.ours.items() if name.lower() != "content-type"}
-    return Request("GET", target, bodiless, ours)
+    return Request("GET", target, _bodiless(headers), _bodiless(request.ours))
 
 
 def _target(url: str, location: str | None) -> str | None:
@@ -62,6 +61,11 @@ def _origin(url: str) -> tuple[str, str | None, int]:
 
 def _harmless(headers: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() in _NEUTRAL_HEADERS}
+
+
+def _bodiless(headers: dict[str, str]) -> dict[str, str]:
+    """Without what speaks of a body: its type, its signature."""
+    return {name: value for name, value in headers.items() if name.lower() not in _OF_THE_BODY}
 
 
 def _as_utf8(header: str) -> str:

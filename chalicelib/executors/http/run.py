@@ -1,19 +1,23 @@
 """Carries out `http` jobs: one request within the deadline, the answer captured up to a limit."""
 
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.executors.base import Call
 from chalicelib.executors.deadline import stopping_with
 from chalicelib.executors.guard import ForbiddenTarget
 from chalicelib.executors.http.answer import judged, kept
+from chalicelib.executors.http.conditions import unmet
+from chalicelib.executors.http.making import request_of
+from chalicelib.executors.http.receiving import Body, received
 from chalicelib.executors.http.redirects import MAX_REDIRECTS, Request, following
-from chalicelib.executors.http.spec import Config, Scalar
+from chalicelib.executors.http.spec import Config
 from chalicelib.executors.http.transport import adapter
+from chalicelib.ports.outputs import OutputTooLarge
 
 _MAX_MESSAGE = 300
 
@@ -22,7 +26,7 @@ def execute(call: Call) -> Outcome:
     config: Config = call.config
     started = call.clock.monotonic()
     with stopping_with(call.stop):
-        return _exchange(call, _request(call), MAX_REDIRECTS if config.follow_redirects else 0, started)
+        return _exchange(call, request_of(call), MAX_REDIRECTS if config.follow_redirects else 0, started)
 
 
 def _exchange(call: Call, request: Request, redirects: int, started: float) -> Outcome:
@@ -36,56 +40,13 @@ def _exchange(call: Call, request: Request, redirects: int, started: float) -> O
                 return _answered(call, response, started)
     except ForbiddenTarget as refusal:
         return Failed("forbidden_target", str(refusal))
+    except OutputTooLarge as error:
+        return Failed("output", error.message, retryable=False)
+    except Unavailable as error:
+        return Failed("output", f"The answer could not be stored. {error.message}")
     except (requests.RequestException, HTTPError) as error:
         return _late(request) if _is_timeout(error) else _broken(request, error)
     return _exchange(call, next_request, redirects - 1, started)
-
-
-def _request(call: Call) -> Request:
-    config: Config = call.config
-    body, media_type = config.content()
-    ours = {
-        "User-Agent": "Chronos/1",
-        "Accept-Encoding": "identity",
-        "Idempotency-Key": call.run_id,
-        "X-Chronos-Run-Id": call.run_id,
-        "X-Chronos-Job-Id": call.job_id,
-        "X-Chronos-Attempt": str(call.attempt),
-        "X-Chronos-Scheduled-At": rfc3339(call.nominal_ms),
-    }
-    if media_type:
-        ours["Content-Type"] = media_type
-    headers = {**config.headers, **_callback_headers(call)}
-    return Request(config.method, _with_query(config), headers, ours, body)
-
-
-def _callback_headers(call: Call) -> dict[str, str]:
-    """Like the job's own headers, they do not follow a redirect to another origin."""
-    if call.callback is None:
-        return {}
-    headers = {
-        "X-Chronos-Callback-Url": call.callback.url,
-        "X-Chronos-Callback-By": rfc3339(call.callback.by_ms),
-    }
-    if call.callback.heartbeat_ms is not None:
-        headers["X-Chronos-Callback-Heartbeat-Seconds"] = str(call.callback.heartbeat_ms // 1000)
-    return headers
-
-
-def _with_query(config: Config) -> str:
-    if not config.query:
-        return config.url
-    pairs = [
-        (name, _written(one))
-        for name, value in config.query.items()
-        for one in (value if isinstance(value, list) else [value])
-    ]
-    parts = urlsplit(config.url)
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(pairs))))))
-
-
-def _written(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _prepared(request: Request) -> requests.PreparedRequest:
@@ -94,25 +55,22 @@ def _prepared(request: Request) -> requests.PreparedRequest:
 
 
 def _answered(call: Call, response: requests.Response, started: float) -> Outcome:
+    body = received(call, response)
     limit = call.settings.max_result_bytes
-    body = _body(response, limit)
     duration_ms = round((call.clock.monotonic() - started) * 1000)
-    result = kept(response.status_code, response.headers, body, limit, duration_ms)
+    result = kept(response.status_code, response.headers, body.content[: limit + 1], limit, duration_ms)
+    if body.file:
+        result["file"] = body.file
     outcome = judged(call.config, response.headers, result, call.clock.now_ms())
+    if isinstance(outcome, Succeeded) and (reason := _unmet(call.config, body)):
+        return Failed("condition", reason, response.status_code, result=result)
     if call.callback is not None and isinstance(outcome, Succeeded):
         return Waiting(outcome.result)
     return outcome
 
 
-def _body(response: requests.Response, limit: int) -> bytes:
-    """The body, or a byte more than the limit, to know that there is more; then the connection is closed."""
-    body = b""
-    while len(body) <= limit:
-        chunk: bytes = response.raw.read(limit + 1 - len(body), decode_content=False)
-        if not chunk:
-            break
-        body += chunk
-    return body
+def _unmet(config: Config, body: Body) -> str | None:
+    return unmet(config.expect, body.content, whole=body.whole) if config.expect else None
 
 
 def _late(request: Request) -> Failed:

@@ -13,6 +13,7 @@ import requests
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.executors.base import Callback, ExecutorSettings
+from chalicelib.executors.http.making import traceparent
 from chalicelib.executors.http.transport import Adapter
 from tests.support.calls import LOOPBACK, RUN_ID, call_of, perform
 from tests.support.http_servers import Talk, answering, serving
@@ -51,6 +52,7 @@ def test_a_job_that_posts_json_sends_it_with_our_headers() -> None:
         "x-chronos-job-id": "job_01KVB7TYZ0A1B2C3D4E5F6G7H8",
         "x-chronos-attempt": "2",
         "x-chronos-scheduled-at": "2026-05-01T12:00:00Z",
+        "traceparent": traceparent(RUN_ID, 2),
         "content-type": "application/json",
         "content-length": str(len(request.body)),
     }

@@ -135,21 +135,6 @@ def test_headers_that_are_not_the_jobs_to_set_are_refused(headers: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("body", "content", "media_type"),
-    [
-        (None, None, None),
-        ({"a": "ä"}, '{"a":"ä"}'.encode(), "application/json"),
-        ([1, 2], b"[1,2]", "application/json"),
-        (1.5, b"1.5", "application/json"),
-        (False, b"false", "application/json"),
-        ("plain ä", "plain ä".encode(), "text/plain; charset=utf-8"),
-    ],
-)
-def test_a_body_is_sent_as_what_it_is(body: Any, content: bytes | None, media_type: str | None) -> None:
-    assert _config(body=body).content() == (content, media_type)
-
-
-@pytest.mark.parametrize(
     ("expected", "statuses", "others"),
     [
         (["2xx"], (200, 204, 299), (199, 301, 404, 500)),
