@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+HOST = "127.0.0.1"
 Service = Literal["postgresql", "mysql", "redis", "rabbitmq", "mqtt", "nats"]
 PORTS: dict[Service, int] = {
     "postgresql": 5432,

@@ -1,0 +1,95 @@
+"""What a kind's client offers, and the one way in which its failures are told."""
+
+import asyncio
+import ssl
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.executors.base import Call
+from chalicelib.executors.guard import ForbiddenTarget
+from chalicelib.executors.guarded_loop import GuardedLoop
+from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal
+from chalicelib.executors.tls import TLS, context_of
+
+CLOSE_SECONDS = 0.4
+MAX_TEXT = 200
+"""Characters of what a broker says that are shown."""
+
+
+class Trouble(Exception):
+    """A broker refuses, or cannot be reached. `kind` is an error kind of RetryPolicy."""
+
+    def __init__(self, kind: str, message: str, *, retryable: bool | None = None) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.retryable = kind, message, retryable
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a client works: its call, and the loop that dials for it."""
+
+    call: Call
+    loop: GuardedLoop
+
+    def tls(self, options: TLS | None) -> ssl.SSLContext | None:
+        """The context of these options; None for plain text. UnusableTLS."""
+        return None if options is None else context_of(options, self.call.settings.ca_file)
+
+
+class Client:
+    """One open queue. What a kind does not offer, its config does not allow."""
+
+    refusal_kind = "broker"
+
+    async def publish(self, messages: Sequence[Outgoing]) -> list[Refusal]:
+        """Send them, and wait until the broker has confirmed; those that it did not take. Trouble."""
+        raise NotImplementedError
+
+    async def receive(self, limit: int, seconds: float) -> list[Incoming]:
+        """At most so many messages; none if none has come for so many seconds. Trouble."""
+        raise NotImplementedError
+
+    async def settle(self, taken: Sequence[Incoming], left: Sequence[Incoming]) -> None:
+        """Of what was received: confirm what was taken, give back what was left. Trouble."""
+        raise NotImplementedError
+
+    async def purge(self) -> int | None:
+        """Drop all messages; how many, if the broker says so. Trouble."""
+        raise NotImplementedError
+
+    async def depth(self) -> int:
+        """How many messages wait. Trouble."""
+        raise NotImplementedError
+
+
+@contextmanager
+def reaching(where: str) -> Iterator[None]:
+    """The failures that all networks have, as Trouble. TimeoutError and ForbiddenTarget stay what they are."""
+    try:
+        yield
+    except (Trouble, TimeoutError, ForbiddenTarget):
+        raise
+    except ssl.SSLCertVerificationError as error:
+        raise Trouble(
+            "connection", f"The certificate of {where} is not good: {error.verify_message}."
+        ) from error
+    except ssl.SSLError as error:
+        raise Trouble(
+            "connection", f"No TLS with {where}: {shown(error.reason or 'it broke off')}."
+        ) from error
+    except (OSError, EOFError) as error:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else "it broke off"
+        raise Trouble("connection", f"No connection with {where}: {shown(told)}.") from error
+
+
+def shown(text: Any) -> str:
+    """What a broker says, in one short line."""
+    return " ".join(str(text).split())[:MAX_TEXT].rstrip(".")
+
+
+async def closed(closing: Coroutine[Any, Any, Any]) -> None:
+    """Take leave politely, but briefly: the loop cuts what is left."""
+    with suppress(Exception):
+        await asyncio.wait_for(closing, CLOSE_SECONDS)
