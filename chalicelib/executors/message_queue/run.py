@@ -11,13 +11,14 @@ from chalicelib.executors.base import Call
 from chalicelib.executors.guard import ForbiddenTarget
 from chalicelib.executors.guarded_loop import run_within
 from chalicelib.executors.message_queue import clients
-from chalicelib.executors.message_queue.clients.base import Client, Site, Trouble
+from chalicelib.executors.message_queue.clients.base import Client, Site
 from chalicelib.executors.message_queue.forward import forward
 from chalicelib.executors.message_queue.messages import Outgoing
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.refusals import published
 from chalicelib.executors.message_queue.spec import Config, Depth, Forward, Publish
 from chalicelib.executors.tls import UnusableTLS
+from chalicelib.executors.trouble import Trouble
 from chalicelib.ports.cloud import CloudError
 
 
@@ -27,7 +28,7 @@ def execute(call: Call) -> Outcome:
     try:
         return run_within(call, lambda loop: _performed(config, Site(call, loop)))
     except Trouble as trouble:
-        return Failed(trouble.kind, trouble.message, retryable=trouble.retryable)
+        return trouble.failed
     except ForbiddenTarget as error:
         return Failed("forbidden_target", str(error))
     except TimeoutError:

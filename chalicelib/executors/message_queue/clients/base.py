@@ -1,29 +1,18 @@
-"""What a kind's client offers, and the one way in which its failures are told."""
+"""What a kind's client offers."""
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.executors.base import Call
-from chalicelib.executors.guard import ForbiddenTarget
 from chalicelib.executors.guarded_loop import GuardedLoop
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal
 from chalicelib.executors.tls import TLS, context_of
 
 CLOSE_SECONDS = 0.4
-MAX_TEXT = 200
-"""Characters of what a broker says that are shown."""
-
-
-class Trouble(Exception):
-    """A broker refuses, or cannot be reached. `kind` is an error kind of RetryPolicy."""
-
-    def __init__(self, kind: str, message: str, *, retryable: bool | None = None) -> None:
-        super().__init__(message)
-        self.kind, self.message, self.retryable = kind, message, retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +51,6 @@ class Client:
     async def depth(self) -> int:
         """How many messages wait. Trouble."""
         raise NotImplementedError
-
-
-@contextmanager
-def reaching(where: str) -> Iterator[None]:
-    """The failures that all networks have, as Trouble. TimeoutError and ForbiddenTarget stay what they are."""
-    try:
-        yield
-    except (Trouble, TimeoutError, ForbiddenTarget):
-        raise
-    except ssl.SSLCertVerificationError as error:
-        raise Trouble(
-            "connection", f"The certificate of {where} is not good: {error.verify_message}."
-        ) from error
-    except ssl.SSLError as error:
-        raise Trouble(
-            "connection", f"No TLS with {where}: {shown(error.reason or 'it broke off')}."
-        ) from error
-    except (OSError, EOFError) as error:
-        told = error.strerror if isinstance(error, OSError) and error.strerror else "it broke off"
-        raise Trouble("connection", f"No connection with {where}: {shown(told)}.") from error
-
-
-def shown(text: Any) -> str:
-    """What a broker says, in one short line."""
-    return " ".join(str(text).split())[:MAX_TEXT].rstrip(".")
 
 
 async def closed(closing: Coroutine[Any, Any, Any]) -> None:

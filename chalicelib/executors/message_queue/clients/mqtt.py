@@ -14,17 +14,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from chalicelib.executors.message_queue.clients.base import (
-    CLOSE_SECONDS,
-    Client,
-    Site,
-    Trouble,
-    reaching,
-    shown,
-)
+from chalicelib.executors.message_queue.clients.base import CLOSE_SECONDS, Client, Site
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, batches, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.mqtt import MQTT
+from chalicelib.executors.trouble import Trouble, reaching, shown
 
 _UNCONFIRMED = 20
 """At once, either way. Mosquitto confirms what is beyond its limit and drops it."""

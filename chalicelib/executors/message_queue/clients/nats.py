@@ -11,10 +11,11 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from chalicelib.executors.message_queue.clients.base import Client, Site, Trouble, closed, reaching, shown
+from chalicelib.executors.message_queue.clients.base import Client, Site, closed
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, batches, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.nats import NATS
+from chalicelib.executors.trouble import Trouble, reaching, shown
 
 _AT_ONCE = 100
 _BUSY = 503

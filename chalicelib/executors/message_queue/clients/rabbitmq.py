@@ -10,10 +10,11 @@ from aiormq import Connection, exceptions, spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from yarl import URL
 
-from chalicelib.executors.message_queue.clients.base import Client, Site, Trouble, closed, reaching, shown
+from chalicelib.executors.message_queue.clients.base import Client, Site, closed
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.rabbitmq import RabbitMQ
+from chalicelib.executors.trouble import Trouble, reaching, shown
 
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # what it has to say is told as the attempt's failure
 _POLL_SECONDS = 0.2

@@ -38,6 +38,8 @@ class Kafka(Queue):
     def _its_fields_fit(self) -> "Kafka":
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password belong together: give both or none")
+        if self.tls and self.tls.server_name:
+            raise ValueError("tls.server_name: brokers are verified by the names that they advertise")
         return self
 
     def missing(self, action: Action) -> str | None:
