@@ -1,9 +1,9 @@
-"""A relay on loopback in front of a server that speaks plain text: it adds TLS, or another address."""
+"""Servers on loopback: a relay that adds TLS or another address to one in plain text, and one that is silent."""
 
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
@@ -15,20 +15,25 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-class _Relay:
-    def __init__(self, port: int, tls: ssl.SSLContext | None, host: str) -> None:
-        self._to, self._tls, self._host = port, tls, host
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class _Server:
+    def __init__(self, serve: Serve, tls: ssl.SSLContext | None, host: str) -> None:
+        self._serve, self._tls, self._host = serve, tls, host
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda _loop, _context: None)  # who does not trust us hangs up
         self.port = 0
 
     async def listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._taken, self._host, 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner, outer = await asyncio.open_connection("127.0.0.1", self._to)
-        await asyncio.gather(_pump(reader, outer), _pump(inner, writer))
+    async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.close()
 
     async def end(self) -> None:
         self._server.close()
@@ -39,16 +44,42 @@ class _Relay:
 
 
 @contextmanager
+def silent(say: bytes = b"", every_seconds: float = 0.0) -> Iterator[int]:
+    """The port of a server on loopback that takes connections, and never answers; or drips the same bytes for ever."""
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await asyncio.sleep(every_seconds or 60)
+            writer.write(say)
+
+    with _running(_Server(serve, None, "127.0.0.1")) as port:
+        yield port
+
+
+@contextmanager
 def relaying(port: int, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[int]:
     """The port of the relay on `host`, as long as it is up."""
-    relay = _Relay(port, tls, host)
-    relay.loop.run_until_complete(relay.listen())
-    thread = threading.Thread(target=relay.loop.run_forever, daemon=True)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(_pump(reader, outer), _pump(inner, writer))
+        finally:
+            outer.close()
+
+    with _running(_Server(serve, tls, host)) as relay:
+        yield relay
+
+
+@contextmanager
+def _running(server: _Server) -> Iterator[int]:
+    server.loop.run_until_complete(server.listen())
+    thread = threading.Thread(target=server.loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield relay.port
+        yield server.port
     finally:
-        asyncio.run_coroutine_threadsafe(relay.end(), relay.loop).result(5)
-        relay.loop.call_soon_threadsafe(relay.loop.stop)
+        asyncio.run_coroutine_threadsafe(server.end(), server.loop).result(5)
+        server.loop.call_soon_threadsafe(server.loop.stop)
         thread.join(5)
-        relay.loop.close()
+        server.loop.close()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
 
-from chalicelib.executors.base import ExecutorSpec
+from chalicelib.executors.base import ExecutorSpec, Permission
 from chalicelib.executors.json_values import bounded, encoded
 from chalicelib.executors.message_queue.messages import MAX_HEADERS, is_header
 from chalicelib.executors.message_queue.queues.aws import SNS, SQS, EventBridge
@@ -215,5 +215,70 @@ SPEC = ExecutorSpec(
             "routing_key": "orders.daily",
         },
         "operation": {"action": "publish", "messages": [{"body": {"report": "daily"}}]},
+    },
+    permissions=(
+        Permission("To reach the broker: a public address, or one of a network that the operator allows."),
+        Permission(
+            "On RabbitMQ, NATS, Kafka and MQTT: a user who may publish, read, purge or measure what the job names."
+        ),
+        Permission(
+            "On SQS, as the role that the job names; reading, purging and measuring only for jobs that do so.",
+            (
+                "sqs:GetQueueUrl",
+                "sqs:SendMessage",
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:ChangeMessageVisibility",
+                "sqs:PurgeQueue",
+                "sqs:GetQueueAttributes",
+            ),
+        ),
+        Permission("On SNS, as the role that the job names.", ("sns:Publish",)),
+        Permission("On EventBridge, as the role that the job names.", ("events:PutEvents",)),
+    ),
+    errors=("connection", "authentication", "broker", "condition", "cloud", "forbidden_target"),
+    limits=(
+        "500 messages in a job, 128 KB together.",
+        "Forwarding ends after 10,000 messages or 10 minutes; a message may arrive twice, and none is lost.",
+        "Kafka is not purged, MQTT is not measured; SNS and EventBridge are only published to.",
+    ),
+    examples={
+        "Orders from Kafka to SQS, every five minutes": {
+            "name": "orders-to-sqs",
+            "schedule": {"kind": "cron", "expression": "0 */5 * * * *"},
+            "timeout_seconds": 120,
+            "concurrency": {"policy": "forbid"},
+            "config": {
+                "queue": {
+                    "kind": "kafka",
+                    "servers": ["kafka.example.com:9093"],
+                    "topic": "orders",
+                    "group": "chronos",
+                },
+                "operation": {
+                    "action": "forward",
+                    "max_seconds": 90,
+                    "to": {
+                        "kind": "sqs",
+                        "arn": "arn:aws:sqs:eu-central-1:123456789012:orders",
+                        "role_arn": "arn:aws:iam::123456789012:role/chronos-orders",
+                    },
+                },
+            },
+        },
+        "An alarm when a stream is not read": {
+            "name": "stream-is-read",
+            "schedule": {"kind": "cron", "expression": "0 0 * * * *"},
+            "config": {
+                "queue": {
+                    "kind": "nats",
+                    "servers": ["nats.example.com"],
+                    "token": "example-token",
+                    "stream": "ORDERS",
+                    "consumer": "billing",
+                },
+                "operation": {"action": "depth", "fail_above": 1000},
+            },
+        },
     },
 )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.http_servers import Talk, serving
-from tests.support.services import require
+from tests.support.relay import silent
+from tests.support.services import HOST, require, unique
 
 
 @dataclass(frozen=True)
@@ -66,4 +67,26 @@ def _database() -> Iterator[Sample]:
     )
 
 
-SAMPLES: dict[str, Callable[[], Any]] = {"database": _database, "dummy": _dummy, "http": _http}
+@contextmanager
+def _message_queue() -> Iterator[Sample]:
+    def job(message: dict[str, Any], **queue: Any) -> dict[str, Any]:
+        rabbit = {"kind": "rabbitmq", "host": HOST, "tls": None, "exchange": "amq.fanout", **queue}
+        return {"queue": rabbit, "operation": {"action": "publish", "messages": [message] * 20}}
+
+    stream = f"chronos-{unique()}"
+    core = {"kind": "nats", "servers": [f"{HOST}:{require('nats')}"], "tls": None, "jetstream": False}
+    quick = {
+        "queue": core | {"subject": stream},
+        "operation": {"action": "publish", "messages": [{"body": 1}]},
+    }
+    require("rabbitmq")
+    with silent() as port:
+        yield Sample(quick=quick, large=quick, failing=job({"body": 1}), endless=job({"body": 1}, port=port))
+
+
+SAMPLES: dict[str, Callable[[], Any]] = {
+    "database": _database,
+    "dummy": _dummy,
+    "http": _http,
+    "message_queue": _message_queue,
+}

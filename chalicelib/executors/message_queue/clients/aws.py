@@ -187,11 +187,11 @@ def _incoming(message: dict[str, Any]) -> Incoming:
     }
     headers = carried(attributes)
     outgoing = Outgoing(
-        id=headers.pop(_ID, None) or message["MessageId"],
+        id=headers.pop(_ID, "") or message["MessageId"],
         body=message["Body"].encode(),
         key=message.get("Attributes", {}).get("MessageGroupId"),
         headers=headers,
-        content_type=headers.pop(_CONTENT_TYPE, None),
+        content_type=headers.pop(_CONTENT_TYPE, "") or None,
     )
     return Incoming(outgoing, message["ReceiptHandle"])
 
