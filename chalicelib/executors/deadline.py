@@ -56,6 +56,15 @@ class _Budget(socket.socket):
                 if self._until is None:
                     raise
 
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        while True:
+            self._arm(LISTEN_SECONDS)
+            try:
+                return super().recv(*args, **kwargs)
+            except TimeoutError:
+                if self._until is None:
+                    raise
+
     def send(self, *args: Any, **kwargs: Any) -> int:
         self._arm()
         return super().send(*args, **kwargs)

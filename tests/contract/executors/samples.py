@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.domain.outcome import Succeeded
+from tests.support.calls import call_of, perform
 from tests.support.http_servers import Talk, serving
 from tests.support.relay import silent
 from tests.support.services import HOST, require, unique
@@ -84,7 +86,30 @@ def _message_queue() -> Iterator[Sample]:
         yield Sample(quick=quick, large=quick, failing=job({"body": 1}), endless=job({"body": 1}, port=port))
 
 
+@contextmanager
+def _cache() -> Iterator[Sample]:
+    prefix = unique()
+    place = {"host": "127.0.0.1", "port": require("redis"), "tls": "off"}
+    database = _sql("")["connection"]
+
+    def config(**operation: Any) -> dict[str, Any]:
+        return {"connection": place, "operation": operation}
+
+    many = "SELECT i AS key, repeat('x', 500) AS value FROM generate_series(1, 200) AS i"
+    slow = {"connection": database, "query": {"sql": "SELECT 1 AS key, pg_sleep(300)"}}
+    warm = config(do="warm", prefix=prefix, ttl_seconds=60, source={**slow, "query": {"sql": many}})
+    assert isinstance(perform(call_of("cache", warm), "cache"), Succeeded)
+    yield Sample(
+        quick=config(do="set", key=prefix, value={"a": 1}, ttl_seconds=60),
+        large=config(do="get", keys=[f"{prefix}{number}" for number in range(1, 101)]),
+        failing=config(do="increment", key=f"{prefix}1"),
+        endless=config(do="warm", prefix=prefix, source=slow),
+    )
+    perform(call_of("cache", config(do="flush_prefix", prefix=prefix)), "cache")
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
+    "cache": _cache,
     "database": _database,
     "dummy": _dummy,
     "http": _http,
