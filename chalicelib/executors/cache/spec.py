@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from chalicelib.executors.base import ExecutorSpec, Permission
 from chalicelib.executors.database.connection import Connection, Host, target
 from chalicelib.executors.database.spec import Query
-from chalicelib.executors.http.spec import MAX_URL_BYTES, checked_headers, checked_url
+from chalicelib.executors.http.checks import MAX_URL_BYTES, checked_headers, checked_url
 from chalicelib.executors.json_values import bounded
 from chalicelib.executors.tls import TLS
 
