@@ -108,6 +108,12 @@ class Facts:
     def told(self, kind: str) -> Iterator[Told]:
         return (each for each in self.history.told if each.kind == kind and "refused" not in each.details)
 
+    def ended_by_callback_ms(self, run: str) -> float:
+        """When a request ended the run, which is what callbacks do."""
+        changes = self.history.changes.get(run, ())
+        ends = [each.at_ms for each in changes if each.after["status"] in FINAL and each.by.kind == "api"]
+        return min(ends, default=FOREVER)
+
     def settled_by(self, at_ms: float, patience_minutes: float) -> float:
         """By when what was due at a moment must be on record, given how long no tick came."""
         by_ms = at_ms + patience_minutes * MINUTE

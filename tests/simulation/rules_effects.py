@@ -69,7 +69,7 @@ def limits_are_kept(facts: Facts) -> Iterator[Violation]:
     for effect in facts.history.effects:
         by_job[effect.job].append(effect)
     for effects in by_job.values():
-        for effect, beside in _with_company(effects):
+        for effect, beside in _with_company(facts, effects):
             limit = _limit(facts, effect) if beside else None
             if limit is not None and len(beside) >= limit:
                 names = ", ".join(sorted({other.run for other in beside}))
@@ -85,17 +85,24 @@ def gates_are_kept(facts: Facts) -> Iterator[Violation]:
         by_gate["tenant"].append(effect)
         by_gate[target_of(effect.job)].append(effect)
     for gate, limit in AT_ONCE.items():
-        for effect, beside in _with_company(by_gate[gate]):
+        for effect, beside in _with_company(facts, by_gate[gate]):
             if len(beside) >= limit:
                 names = ", ".join(sorted({other.run for other in beside}))
                 yield Violation("gate", effect.run, f"{gate}: it starts while so many act as may: {names}")
 
 
-def _with_company(effects: list[Effect]) -> Iterator[tuple[Effect, list[Effect]]]:
-    """Each effect, in order, and those that act as it starts. What has stood still before does not count."""
+def _with_company(facts: Facts, effects: list[Effect]) -> Iterator[tuple[Effect, list[Effect]]]:
+    """Each effect, in order, and those that act as it starts. What has stood still before does not count.
+
+    Nor does one whose run a callback has ended: the worker who repeats it is told to stop with its next heartbeat.
+    """
     active: list[Effect] = []
     for effect in sorted(effects, key=lambda each: each.started_ms):
-        active = [other for other in active if effect.started_ms < other.until_ms - TOUCH_MS]
+        active = [
+            other
+            for other in active
+            if effect.started_ms < min(other.until_ms - TOUCH_MS, facts.ended_by_callback_ms(other.run))
+        ]
         if not _had_stood_still(effect):
             yield effect, list(active)
             active.append(effect)
@@ -118,7 +125,7 @@ def _had_stood_still(effect: Effect) -> bool:
 def never_beside_itself(facts: Facts) -> Iterator[Violation]:
     """No run is carried out by two workers at once."""
     for run, effects in facts.effects.items():
-        for effect, beside in _with_company(effects) if len(effects) > 1 else ():
+        for effect, beside in _with_company(facts, effects) if len(effects) > 1 else ():
             for other in beside:
                 if other.process is not effect.process:
                     yield Violation(

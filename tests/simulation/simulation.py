@@ -71,7 +71,7 @@ def simulate(scenario: Scenario) -> Outcome:
     healed_ms = start_ms + scenario.hours * HOUR_MS
     closed = frozenset({start.date() + timedelta(days=1)})
     declare_calendar(world, [day.isoformat() for day in closed], healed_ms)
-    world.accepted = Server(world, healed_ms).accept
+    world.accepted = Server(world, healed_ms, in_haste=scenario.is_limited).accept
     world.start(healed_ms)
     if scenario.is_limited:
         limit(world.db, **LIMITS)

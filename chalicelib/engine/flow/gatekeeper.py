@@ -270,14 +270,15 @@ class Gatekeeper:
         return self._engine.fan(is_called, calls)
 
     def _withdraw(self, run: Run, place: str) -> None:
-        """Take the run, if it is over, out of the queue, and back the slot that was handed to it."""
+        """Take the run, if it is over, out of the queue, and back what it was handed; not what a later start holds."""
         pk, sk = place_key(run.tenant, place)
         with suppress(ConditionFailed):
             gone = Delete((pk, sk), Is("run", run.id))
             self._engine.db.transact(("runs", record.out_of_place(run)), ("runs", gone))
         for slot in decode_state(self._engine.db.runs.query(pk, high=PAST_SLOTS).items).slots:
             if slot.run_id == run.id:
-                self._try(Delete(slot_key(pk, slot.number), Is("run", run.id)))
+                known = all_of(Is("run", run.id), Below("fence", run.fence + 1))
+                self._try(Delete(slot_key(pk, slot.number), known))
 
     def _try(self, write: Write) -> None:
         with suppress(ConditionFailed):

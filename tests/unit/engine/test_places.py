@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from chalicelib.domain.run import FINAL, Run, RunStatus
-from chalicelib.engine.flow.gate_records import place_item, place_name, rank
+from chalicelib.engine.flow.gate_records import place_item, place_name, rank, slot_item
 from chalicelib.engine.flow.gatekeeper import Gatekeeper
 from chalicelib.engine.flow.gates import Gate
 from chalicelib.engine.flow.limits import KnownLimits
@@ -103,6 +103,19 @@ def test_a_run_that_is_over_waits_nowhere(waiting: Waiting, status: RunStatus) -
     waiting.keeper.leave([waiting.run])
     assert not waiting.has_its_place
     assert waiting.run.waits is None
+
+
+@pytest.mark.parametrize(
+    ("fence", "is_left", "why"), [(0, True, "it was handed over"), (1, False, "it has begun")]
+)
+def test_a_slot_is_given_back_by_nobody_who_has_not_seen_the_start(
+    waiting: Waiting, fence: int, is_left: bool, why: str
+) -> None:
+    slot = slot_item(GATE.partition, 0, waiting.run.id, fence, NOON + 61_000)
+    waiting.world.db.runs.write(Put(slot))
+    waiting.keeper.leave([waiting.run])
+    held = waiting.world.db.runs.items.get((GATE.partition, str(slot["sk"])), {})
+    assert (held.get("until_ms") != NOON + 61_000) == is_left, why
 
 
 def test_who_comes_too_late_for_an_attempt_leaves_the_place_of_the_next_one(waiting: Waiting) -> None:
