@@ -8,7 +8,7 @@ from tests.simulation.simulation import Scenario
 
 HOURS, FEW, MANY = 3, 8, 40
 FREQUENT: dict[str, Any] = {"schedule": {"kind": "cron", "expression": "*/2 * * * *"}, "exclude": []}
-SIMPLE: dict[str, Any] = {"concurrency": {"policy": "allow"}, "timeout_seconds": 30}
+SIMPLE: dict[str, Any] = {"concurrency": {"policy": "allow"}, "timeout_seconds": 30, "callback": None}
 DYING = Focus(
     {**FREQUENT, **SIMPLE, "config": {"duration_seconds": 3}},
     {"kill_effect": 0.4, "duplicate": 0.6, "doubled_tick": 0.3},
@@ -25,6 +25,7 @@ CROWDED = Focus(
         "concurrency": {"policy": "forbid"},
         "misfire": {"policy": "fire_all"},
         "config": {"duration_seconds": 3},
+        "callback": None,
         "timeout_seconds": 30,
     },
     {"dark_hours": 1.0, "kill_effect": 0.1, "duplicate": 0.3},
@@ -35,6 +36,7 @@ LASTING = Focus(
         "schedule": {"kind": "interval", "every": 900},
         "exclude": [],
         "config": {"duration_seconds": 500},
+        "callback": None,
         "timeout_seconds": 600,
         "concurrency": {"policy": "allow"},
     },

@@ -37,6 +37,10 @@ class Process:
         return f"{self.kind}-{self.number}"
 
 
+MOST_EVENTS = 1_000_000
+"""A day has some 50,000."""
+
+
 class Wake:
     """Lets a thread go on, once, whoever comes first."""
 
@@ -54,6 +58,10 @@ class Wake:
             return
         self.used = True
         self._kernel.enter(self._process, self._thread)
+
+
+class RunsInCircles(Exception):
+    """Each thing that happens brings about others, and it becomes no less."""
 
 
 class Kernel:
@@ -74,8 +82,11 @@ class Kernel:
         return self._current
 
     def at(self, when_ms: float, call: Callable[[], Any]) -> None:
-        """Do it at that time, or now if that has passed."""
-        heappush(self._events, (max(when_ms, self.now_ms), next(self._numbers), call))
+        """Do it at that time, or now if that has passed. RunsInCircles if there is no end to what happens."""
+        number = next(self._numbers)
+        if number > MOST_EVENTS:
+            raise RunsInCircles(f"There have been {MOST_EVENTS} events.")
+        heappush(self._events, (max(when_ms, self.now_ms), number, call))
 
     def run(self, until_ms: float) -> None:
         """Let happen all that is to happen before that time; then it is that time."""
