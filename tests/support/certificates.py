@@ -29,26 +29,32 @@ class Authority:
         )
         path = folder / "authority.pem"
         path.write_bytes(certificate.public_bytes(Encoding.PEM))
+        self.pem = path.read_text()
         self.settings = ExecutorSettings(allow_networks=("127.0.0.0/8", "::1/128"), ca_file=str(path))
 
     def server_context(self, host: str, days: int = 1) -> ssl.SSLContext:
         """A server's side of TLS for this name; with negative days it has run out."""
+        certificate, private = self.client(host, days)
+        path = self._folder / f"{host}{days}.pem"
+        path.write_text(private + certificate)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(path)
+        return context
+
+    def client(self, name: str, days: int = 1) -> tuple[str, str]:
+        """A certificate for the name and its key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _certificate(_name(host), self._name, key.public_key(), days)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            _certificate(_name(name), self._name, key.public_key(), days)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
             )
             .sign(self._key, hashes.SHA256())
         )
-        path = self._folder / f"{host}{days}.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(path)
-        return context
+        return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
 
 
 def _name(text: str) -> x509.Name:

@@ -37,7 +37,7 @@ def following(request: Request, status: int, location: str | None) -> Request | 
     target = _target(request.url, location)
     if target is None or status not in _CHANGING + _KEEPING:
         return None
-    headers = request.headers if _origin(target) == _origin(request.url) else _harmless(request.headers)
+    headers = request.headers if is_same_origin(target, request.url) else _harmless(request.headers)
     if status in _KEEPING or request.method in ("GET", "HEAD"):
         return Request(request.method, target, headers, request.ours, request.body)
     return Request("GET", target, _bodiless(headers), _bodiless(request.ours))
@@ -52,6 +52,11 @@ def _target(url: str, location: str | None) -> str | None:
         return None
     downgraded = urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http"
     return None if downgraded else target
+
+
+def is_same_origin(one: str, other: str) -> bool:
+    """Whether both URLs have the same scheme, host and port."""
+    return _origin(one) == _origin(other)
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:

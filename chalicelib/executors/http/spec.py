@@ -17,10 +17,12 @@ from pydantic import (
 
 from chalicelib.executors.base import ExecutorSpec, Permission
 from chalicelib.executors.hosts import host_name
+from chalicelib.executors.http.auth import Auth, header_of
 from chalicelib.executors.http.bodies import KINDS_DESCRIBED, BodyKind, Scalar, checked_body
 from chalicelib.executors.http.checks import MAX_URL_BYTES, checked_headers, checked_url
 from chalicelib.executors.http.conditions import MAX_CONDITIONS, Condition
 from chalicelib.executors.http.signature import Signature
+from chalicelib.executors.tls import TLS
 
 
 def _upper(method: Any) -> Any:
@@ -55,6 +57,12 @@ class Config(BaseModel):
     query: dict[str, Scalar | Annotated[list[Scalar], Field(max_length=100)]] = Field(
         {}, max_length=100, description="Added to the URL's own query. A list repeats its name."
     )
+    auth: Auth | None = Field(None, description="Who the job is. It is not told to another origin.")
+    tls: TLS | None = Field(
+        None,
+        description="TLS of the job's own. Redirects to another origin are not followed then. Verification cannot be "
+        "switched off.",
+    )
     body_kind: BodyKind = Field("auto", description=KINDS_DESCRIBED)
     body: JsonValue = Field(None, description="See `body_kind`. null: none. At most 128 KB.")
     expected_status: Annotated[list[Status], Field(min_length=1, max_length=20)] = Field(
@@ -72,6 +80,14 @@ class Config(BaseModel):
     store_answer: bool = Field(
         default=False, description="Keep the whole body of the answer as the run's file `answer`."
     )
+
+    @field_validator("auth")
+    @classmethod
+    def _it_is_told_once(cls, auth: Auth | None, info: ValidationInfo) -> Auth | None:
+        names = {name.lower() for name in info.data.get("headers", {})}
+        if auth is not None and header_of(auth) in names:
+            raise ValueError("sets a header that `headers` have already")
+        return auth
 
     @field_validator("body")
     @classmethod
@@ -114,6 +130,7 @@ SPEC = ExecutorSpec(
         "http_429",
         "http_unexpected",
         "condition",
+        "authentication",
         "output",
         "forbidden_target",
     ),

@@ -5,6 +5,7 @@ the environment, and load the whole body of a redirect that it is told not to fo
 """
 
 import socket
+import ssl
 import threading
 import time
 from functools import cache
@@ -19,8 +20,9 @@ from urllib3.response import HTTPResponse
 from urllib3.util import Timeout
 
 from chalicelib.executors.base import ExecutorSettings
-from chalicelib.executors.deadline import DeadlineSocket, tls_context
+from chalicelib.executors.deadline import DeadlineSocket, DeadlineTLSSocket, tls_context
 from chalicelib.executors.guard import Guard, guard
+from chalicelib.executors.tls import TLS, context_of
 
 MAX_IDLE_SECONDS = 1.5
 """Below the keep-alive of common servers (gunicorn's 2 s): a request hardly ever meets one that closes."""
@@ -68,8 +70,15 @@ class _TLSConnection(_Connection, HTTPSConnection):
 class Adapter(HTTPAdapter):
     """Pools of guarded connections, and one TLS context for all: each would cost 15 ms to make."""
 
-    def __init__(self, settings: ExecutorSettings, max_idle_seconds: float = MAX_IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: ExecutorSettings,
+        max_idle_seconds: float = MAX_IDLE_SECONDS,
+        context: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+    ) -> None:
         self._settings = settings
+        self._context, self._server_name = context or tls_context(settings.ca_file), server_name
         self._max_idle_seconds = max_idle_seconds
         super().__init__(pool_connections=_HOSTS, pool_maxsize=_PARALLEL)
 
@@ -82,8 +91,9 @@ class Adapter(HTTPAdapter):
         return self.send(request, stream=True, timeout=budget)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        context = tls_context(self._settings.ca_file)
-        super().init_poolmanager(connections, maxsize, block, ssl_context=context, **options)
+        if self._server_name:
+            options["server_hostname"] = self._server_name
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **options)
         self.poolmanager.pool_classes_by_scheme = self._pools()
 
     def _pools(self) -> dict[str, type[HTTPConnectionPool]]:
@@ -103,6 +113,13 @@ class Adapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Nothing to set: the context verifies."""
+
+
+def private_adapter(settings: ExecutorSettings, tls: TLS) -> Adapter:
+    """Connections with a job's own TLS: of one attempt, which closes them. UnusableTLS."""
+    context = context_of(tls, settings.ca_file)
+    context.sslsocket_class = DeadlineTLSSocket
+    return Adapter(settings, context=context, server_name=tls.server_name)
 
 
 _making = threading.Lock()
