@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
+from threading import Event
 from typing import Any
 
 from chalicelib.domain.outcome import Succeeded
+from chalicelib.ports.cloud import CloudError
 from tests.support.calls import call_of, perform
+from tests.support.doubles import MemoryOutputs, ScriptedCloud
 from tests.support.http_servers import Talk, serving
 from tests.support.relay import silent
 from tests.support.services import HOST, require, unique
@@ -17,13 +21,14 @@ class Sample:
     """Configs of one type, while its targets are up.
 
     `quick` succeeds at once, `large` succeeds with as much output as there can be, `failing` fails at once, `endless`
-    would go on for minutes.
+    would go on for minutes. `means` are what their calls are given.
     """
 
     quick: dict[str, Any]
     large: dict[str, Any]
     failing: dict[str, Any]
     endless: dict[str, Any]
+    means: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -108,8 +113,32 @@ def _cache() -> Iterator[Sample]:
     perform(call_of("cache", config(do="flush_prefix", prefix=prefix)), "cache")
 
 
+def _function(name: str) -> dict[str, Any]:
+    role = "arn:aws:iam::123456789012:role/chronos-jobs"
+    return {"invoke": {"service": "lambda", "role_arn": role, "function": name}}
+
+
+def _lambda(**asked: Any) -> dict[str, Any]:
+    """What Lambda answers: `endless` until its client gives up."""
+    name = asked["FunctionName"]
+    if name == "endless":
+        Event().wait(0.4)
+        raise CloudError("timeout", "Lambda did not answer in time.", retryable=True)
+    error = {"FunctionError": "Unhandled"} if name == "failing" else {}
+    said = {"quick": b"{}", "large": b'"' + b"x" * 1_000_000 + b'"', "failing": b'{"errorMessage": "no"}'}
+    return {"StatusCode": 200, "Payload": BytesIO(said[name]), **error}
+
+
+@contextmanager
+def _cloud_function() -> Iterator[Sample]:
+    cloud = ScriptedCloud().on("lambda", "invoke", _lambda)
+    names = ("quick", "large", "failing", "endless")
+    yield Sample(*map(_function, names), means={"cloud": cloud, "outputs": MemoryOutputs()})
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "cache": _cache,
+    "cloud_function": _cloud_function,
     "database": _database,
     "dummy": _dummy,
     "http": _http,

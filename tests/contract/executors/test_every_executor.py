@@ -93,14 +93,14 @@ def test_no_value_of_any_field_raises_anything_but_a_validation_error(spec: Exec
 @every_type
 def test_a_success_is_small_json(type_: str, sample: Sample) -> None:
     for config in (sample.quick, sample.large):
-        outcome = perform(call_of(type_, config), type_)
+        outcome = perform(call_of(type_, config, **sample.means), type_)
         assert isinstance(outcome, Succeeded), outcome
         assert _size(outcome.result) < 2 * LOOPBACK.max_result_bytes + 4096
 
 
 @every_type
 def test_a_failure_has_a_kind_that_policies_know_and_a_short_message(type_: str, sample: Sample) -> None:
-    outcome = perform(call_of(type_, sample.failing), type_)
+    outcome = perform(call_of(type_, sample.failing, **sample.means), type_)
     assert isinstance(outcome, Failed), outcome
     assert RetryPolicy.model_validate({"retry_on": [outcome.kind]})
     spec = registry.spec(type_)
@@ -117,7 +117,7 @@ def _size(result: dict[str, Any] | None) -> int:
 @every_type
 @pytest.mark.parametrize("seconds", [0.4, 0, -5])
 def test_the_deadline_is_kept(type_: str, sample: Sample, seconds: float) -> None:
-    call = call_of(type_, sample.endless, seconds=seconds)
+    call = call_of(type_, sample.endless, seconds=seconds, **sample.means)
     outcome = perform(call, type_)
     assert time.monotonic() - max(call.deadline, call.deadline - seconds) < TOLERANCE_SECONDS
     assert isinstance(outcome, Failed), outcome
@@ -126,7 +126,7 @@ def test_the_deadline_is_kept(type_: str, sample: Sample, seconds: float) -> Non
 
 @every_type
 def test_the_same_call_again_ends_the_same_way(type_: str, sample: Sample) -> None:
-    call = call_of(type_, sample.quick)
+    call = call_of(type_, sample.quick, **sample.means)
     assert [type(perform(call, type_)) for _ in range(3)] == [Succeeded] * 3
 
 
@@ -137,12 +137,13 @@ def test_the_same_call_again_ends_the_same_way(type_: str, sample: Sample) -> No
 def test_no_exception_leaves_it_even_if_the_settings_are_wrong(
     type_: str, sample: Sample, settings: ExecutorSettings
 ) -> None:
-    assert isinstance(perform(call_of(type_, sample.quick, settings=settings), type_), Succeeded | Failed)
+    call = call_of(type_, sample.quick, settings=settings, **sample.means)
+    assert isinstance(perform(call, type_), Succeeded | Failed)
 
 
 @every_type
 def test_no_exception_leaves_it_even_if_the_call_is_nonsense(type_: str, sample: Sample) -> None:
-    call = replace(call_of(type_, sample.quick), config=None)
+    call = replace(call_of(type_, sample.quick, **sample.means), config=None)
     outcome = perform(call, type_)
     assert isinstance(outcome, Failed)
     assert outcome.kind == "unknown"

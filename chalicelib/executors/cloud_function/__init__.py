@@ -1,0 +1,1 @@
+"""Jobs that call functions and workflows in clouds: AWS, Google and Azure."""
