@@ -18,6 +18,7 @@ from chalicelib.executors.cloud_function.tokens import TOKENS, Token
 from chalicelib.executors.deadline import stopping_with
 from chalicelib.executors.guard import ForbiddenTarget
 from chalicelib.executors.http.answer import judged, kept
+from chalicelib.executors.http.bodies import content
 from chalicelib.executors.http.spec import Config as HttpConfig
 from chalicelib.executors.http.transport import adapter
 
@@ -83,8 +84,8 @@ def issued(call: Call, url: str, fields: dict[str, str], name: str) -> dict[str,
 
 
 def _once(call: Call, target: HttpTarget, secret: dict[str, str]) -> tuple[Outcome, int]:
-    wanted = HttpConfig(url=target.url, method=target.method, body=target.body)
-    content, media_type = wanted.content()
+    wanted = HttpConfig(url=target.url)
+    body, media_type = content(target.body, "auto")
     ours = {
         "User-Agent": "Chronos/1",
         "Accept-Encoding": "identity",
@@ -94,7 +95,7 @@ def _once(call: Call, target: HttpTarget, secret: dict[str, str]) -> tuple[Outco
     given = {name.lower() for name in target.headers}
     headers = {name: value for name, value in ours.items() if name.lower() not in given}
     limit, started = call.settings.max_result_bytes, call.clock.monotonic()
-    answer = _sent(call, target.method, target.url, {**headers, **target.headers, **secret}, content, limit)
+    answer = _sent(call, target.method, target.url, {**headers, **target.headers, **secret}, body, limit)
     duration_ms = round((call.clock.monotonic() - started) * 1000)
     result = kept(answer.status, answer.headers, answer.body, limit, duration_ms)
     outcome = judged(wanted, answer.headers, result, call.clock.now_ms())

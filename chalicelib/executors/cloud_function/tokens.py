@@ -44,6 +44,11 @@ class Tokens:
                 self._kept.popitem(last=False)
         return token
 
+    def clear(self) -> None:
+        """Begin anew."""
+        with self._lock:
+            self._kept.clear()
+
     def forget(self, key: tuple[str, ...]) -> None:
         """It was refused: the next one is new."""
         with self._lock:
