@@ -12,7 +12,9 @@ from chalicelib.executors.json_values import bounded
 
 MAX_PAYLOAD_BYTES = 131_072
 _ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$"
-_MACHINE = r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_.-]{1,80}(:[A-Za-z0-9_.-]+)?$"
+_MACHINE = (
+    r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_.-]{1,80}(:[A-Za-z0-9_.-]+)?$"
+)
 _FUNCTION = r"^[A-Za-z0-9_:.-]{1,170}$"
 _REGION = r"^[a-z]{2}(-[a-z]+){1,3}-[0-9]$"
 _SCOPE = r"^[\x21-\x7e]{1,512}$"
