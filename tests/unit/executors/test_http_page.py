@@ -43,7 +43,4 @@ def test_the_page_names_every_kind_of_failure() -> None:
 
 def test_the_example_is_accepted() -> None:
     [body] = re.findall(r"-d '(\{.*?\n\})'\n```", PAGE, re.DOTALL)
-    assert (
-        definition_of(json.loads(body.replace("'\"'", "'").replace("'\"", "").replace("\"'", ""))).type
-        == "http"
-    )
+    assert definition_of(json.loads(body)).type == "http"
