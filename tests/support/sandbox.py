@@ -1,0 +1,109 @@
+"""The sandbox's function as a process of its own, as Lambda runs it: the code is the template's."""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.sandboxed import code
+
+PYTHON = "/usr/bin/python3"
+"""Not the tests' own, which another user may not read."""
+NOBODY = 65534
+_LANDLOCK = "libc.syscall(444, None, 0, 1)"
+_MAIN = """
+import json, sys
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 900_000
+for line in sys.stdin:
+    print(json.dumps(handler(json.loads(line), Context())), flush=True)
+"""
+DEFAULTS: dict[str, Any] = {
+    "program": "shell",
+    "script": "",
+    "stdin": "",
+    "arguments": [],
+    "environment": {},
+    "seconds": 10,
+    "memory_mb": 256,
+    "processes": 64,
+    "file_bytes": 10_000_000,
+    "output_bytes": 100_000,
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a script ended."""
+
+    answer: dict[str, Any]
+
+    @property
+    def stdout(self) -> str:
+        return base64.b64decode(self.answer["stdout"]).decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return base64.b64decode(self.answer["stderr"]).decode(errors="replace")
+
+    @property
+    def how(self) -> tuple[str, int]:
+        return self.answer["ended"], self.answer["code"]
+
+
+class Sandbox:
+    """One environment, that runs scripts one after another.
+
+    `alone`: its process may choose a user for each script, as a superuser's may. Otherwise both are of one user, as
+    they are in Lambda. Without `fences` the kernel is an older one, that knows no Landlock. `within` is a command that
+    runs it somewhere else.
+    """
+
+    def __init__(
+        self,
+        *,
+        alone: bool,
+        fences: bool = True,
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        program = code() if fences else code().replace(_LANDLOCK, "-1")
+        assert fences or program != code()
+        mine: Any = (
+            {} if alone or within or os.geteuid() else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        )
+        self.process: subprocess.Popen[str] = subprocess.Popen(
+            [*within, PYTHON, "-c", program + _MAIN],
+            env={
+                "AWS_SECRET_ACCESS_KEY": "of the function's role",
+                "PATH": os.defpath,
+                **(environment or {}),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            **mine,
+        )
+
+    def answer(self, event: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(event) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()[1]
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def run(self, script: str, program: str = "shell", **given: Any) -> Ended:
+        return Ended(self.answer({**DEFAULTS, "script": script, "program": program, **given}))
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
