@@ -92,17 +92,23 @@ class Wiring:
         from chalicelib.aws.clients import client
         from chalicelib.aws.job_secrets import AwsJobSecrets
         from chalicelib.aws.pool import ThreadPool
+        from chalicelib.aws.sandbox import LambdaSandbox
         from chalicelib.engine.ledger.job_state import StoredJobState
         from chalicelib.engine.running.signing import callback_url
         from chalicelib.engine.running.work import Worker
         from chalicelib.executors.attempt import attempts
         from chalicelib.executors.base import ExecutorSettings, Means
+        from chalicelib.ports.sandbox import NoSandbox
 
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
         settings = ExecutorSettings(allow_networks=self.settings.allow_networks, mount=self.settings.mount)
         clock, address = self.engine.clock, partial(callback_url, self.engine.secrets)
         secrets = AwsJobSecrets(client, self.settings.stage, clock)
-        means = Means(outputs=self._files.of, state=partial(StoredJobState, self.engine))
+        means = Means(
+            outputs=self._files.of,
+            state=partial(StoredJobState, self.engine),
+            sandbox=LambdaSandbox(self.settings.sandbox) if self.settings.sandbox else NoSandbox(),
+        )
         execute = attempts(clock, settings, address, secrets, means)
         return {lane: Worker(self.engine, lane, execute, pool) for lane in LANES}
 

@@ -48,7 +48,11 @@ def _for_each_lane(name: str, row: Json) -> list[tuple[str, Json]]:
     """The row itself, or one for each lane if it is said of `$lane`."""
     if "$lane" not in name:
         return [(name, row)]
-    return [(lanes.named(name, lane), lanes.named(row, lane)) for lane in lanes.rows()]
+    return [(lanes.named(name, lane), lanes.named(_of_lane(row, lane), lane)) for lane in lanes.rows()]
+
+
+def _of_lane(row: Json, lane: str) -> Json:
+    return {**row, "policy": [*row["policy"], *row.get("of_lane", {}).get(lane, [])]}
 
 
 def _statements(rows: list[Json]) -> tuple[Json, ...]:

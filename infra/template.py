@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from infra import gateway, lanes, layer_zips, ticks
+from infra import gateway, lanes, layer_zips, sandboxed, ticks
 from infra.functions import APP, Function, Json, functions, policy
 from infra.paths import INFRA
 
@@ -19,8 +19,9 @@ def is_disposable(stage: str) -> bool:
 
 
 def infra_template(stage: str) -> Json:
-    """The stack of everything but functions and API."""
+    """The stack of everything but functions and API; the sandbox is of it, since Chalice cannot isolate tenants."""
     template = _resources(stage)
+    template["Resources"].update(sandboxed.resources({"Ref": "Architecture"}))
     ticks.expand(template, guard=HAS_FUNCTIONS)
     return template
 
@@ -71,6 +72,7 @@ def merge_template(stage: str, architecture: str) -> Json:
     values = {name: output["Value"] for name, output in template["Outputs"].items()}
     for function in functions():
         resources[function.resource] = _function(function, environment(values))
+    resources.update(sandboxed.resources(architecture))
     resources.update(layer_zips.resources(architecture))
     for lane in layer_zips.layered():
         layers = [{"Ref": layer_zips.resource_of(lane)}]

@@ -16,6 +16,11 @@ def client(service: str) -> Any:
     return make_client(service)
 
 
+def credentials() -> Any:
+    """The process's credentials as they are now, to sign a request with."""
+    return _session().get_credentials().get_frozen_credentials()
+
+
 def make_client(service: str, **where: str) -> Any:
     """A client of a service that speaks JSON: `where` is botocore's region_name, endpoint_url and so on.
 

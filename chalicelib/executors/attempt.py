@@ -77,6 +77,7 @@ def attempts(
             outputs=files,
             cloud=means.cloud(run, deadline, stop),
             state=means.state(run),
+            sandbox=means.sandbox,
         )
         outcome = replace(discreet(execute(call), masks), outputs=files.files)
         return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome

@@ -16,6 +16,7 @@ from chalicelib.ports.contact import Contact
 from chalicelib.ports.job_state import JobState, NoJobState
 from chalicelib.ports.outputs import NoOutputs, Outputs
 from chalicelib.ports.run_log import RunLog
+from chalicelib.ports.sandbox import NoSandbox, Sandbox
 
 ConfigModel = type[BaseModel]
 
@@ -104,7 +105,7 @@ class Call:
     """One attempt of a run. `config` is of the spec's model, `deadline` in monotonic seconds of `clock`.
 
     With a `callback`, what was accepted is Waiting, and not yet a success. `log`, `outputs`, `cloud` and `state` are
-    this attempt's: see their ports.
+    this attempt's: see their ports. `sandbox` is where scripts run.
     """
 
     config: Any
@@ -123,6 +124,7 @@ class Call:
     outputs: Outputs = field(default_factory=NoOutputs)
     cloud: Cloud = field(default_factory=NoCloud)
     state: JobState = field(default_factory=NoJobState)
+    sandbox: Sandbox = field(default_factory=NoSandbox)
 
     def remaining(self) -> float:
         """Seconds until the deadline; zero or less when it has passed."""
@@ -143,6 +145,7 @@ class Means:
     outputs: Callable[[Run, float, Contact], Outputs] = lambda _run, _deadline, _contact: NoOutputs()
     cloud: Callable[[Run, float, Contact], Cloud] = lambda _run, _deadline, _contact: NoCloud()
     state: Callable[[Run], JobState] = lambda _run: NoJobState()
+    sandbox: Sandbox = field(default_factory=NoSandbox)
 
 
 Executor = Callable[[Call], Outcome]

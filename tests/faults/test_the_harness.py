@@ -25,7 +25,8 @@ ROLES = {"dead_letters": "dlq", **{f"{lane}_worker": "worker" for lane in LANES}
 BY_THE_EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 """What Lambda itself does with a function's role."""
 ELSEWHERE = {
-    "s3": "a file that is not stored fails its attempt, and no more: tests/contract/ports/test_outputs.py"
+    "s3": "a file that is not stored fails its attempt, and no more: tests/contract/ports/test_outputs.py",
+    "lambda": "so does a script that is not run: tests/contract/sandbox",
 }
 """Services that the harness does not have, and where their faults are met."""
 

@@ -4,10 +4,15 @@ import base64
 import json
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.ports.sandbox import SandboxError
+from chalicelib.ports.stop import Stop
 from infra.sandboxed import code
 
 PYTHON = "/usr/bin/python3"
@@ -97,7 +102,7 @@ class Sandbox:
         self.process.stdin.write(json.dumps(event) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
+        assert line, "the sandbox's process has ended"
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -107,3 +112,32 @@ class Sandbox:
     def close(self) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+class ProcessSandbox:
+    """The port over a process for each script."""
+
+    def run(self, owner: str, event: dict[str, Any], seconds: float, stop: Stop) -> dict[str, Any]:
+        """An answer, or SandboxError as of one that is not waited for any more."""
+        sandbox = Sandbox(alone=True)
+        answers: list[dict[str, Any]] = []
+
+        def wait() -> None:
+            with suppress(AssertionError):
+                answers.append(sandbox.answer(event))
+
+        waiting = threading.Thread(target=wait, daemon=True)
+        waiting.start()
+        until = time.monotonic() + seconds
+        try:
+            while waiting.is_alive():
+                waiting.join(0.05)
+                if stop.is_wanted:
+                    raise SandboxError("stopped", "The script is not waited for any more.", retryable=False)
+                if time.monotonic() > until:
+                    raise SandboxError("timeout", "The sandbox did not answer in time.")
+        finally:
+            sandbox.process.kill()
+            waiting.join()
+            sandbox.close()
+        return answers[0]

@@ -13,6 +13,7 @@ from tests.support.calls import call_of, perform
 from tests.support.doubles import MemoryOutputs, ScriptedCloud
 from tests.support.http_servers import Talk, serving
 from tests.support.relay import silent
+from tests.support.sandbox import ProcessSandbox
 from tests.support.services import HOST, require, unique
 
 
@@ -136,6 +137,17 @@ def _cloud_function() -> Iterator[Sample]:
     yield Sample(*map(_function, names), means={"cloud": cloud, "outputs": MemoryOutputs()})
 
 
+@contextmanager
+def _script() -> Iterator[Sample]:
+    yield Sample(
+        quick={"script": "echo done"},
+        large={"script": "head -c 200000 /dev/zero; head -c 200000 /dev/zero >&2"},
+        failing={"script": "exit 3"},
+        endless={"script": "sleep 300"},
+        means={"sandbox": ProcessSandbox()},
+    )
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "cache": _cache,
     "cloud_function": _cloud_function,
@@ -143,4 +155,5 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "dummy": _dummy,
     "http": _http,
     "message_queue": _message_queue,
+    "script": _script,
 }
