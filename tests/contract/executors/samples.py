@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.domain.outcome import Succeeded
 from chalicelib.ports.cloud import CloudError
+from tests.support import grpc_server
 from tests.support.calls import call_of, perform
 from tests.support.doubles import MemoryOutputs, ScriptedCloud
 from tests.support.http_servers import Talk, serving
@@ -73,6 +74,18 @@ def _database() -> Iterator[Sample]:
         failing=_sql("SELECT * FROM no_such_table"),
         endless=_sql("SELECT pg_sleep(300)"),
     )
+
+
+@contextmanager
+def _grpc() -> Iterator[Sample]:
+    with grpc_server.serving(grpc_server.Reports()) as port, silent() as silent_port:
+        job = {"host": HOST, "port": port, "tls": None, "service": grpc_server.SERVICE, "method": "List"}
+        yield Sample(
+            quick=job | {"request": {"count": 1}},
+            large=job | {"request": {"count": 1000, "text": "ä" * 50}},
+            failing=job | {"method": "Missing"},
+            endless=job | {"port": silent_port},
+        )
 
 
 @contextmanager
@@ -153,6 +166,7 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "cloud_function": _cloud_function,
     "database": _database,
     "dummy": _dummy,
+    "grpc": _grpc,
     "http": _http,
     "message_queue": _message_queue,
     "script": _script,
