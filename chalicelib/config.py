@@ -24,6 +24,13 @@ def _networks(value: Any) -> Any:
     return found
 
 
+def _roles(value: Any) -> Any:
+    """From "arn:aws:iam::123456789012:role/one, ..."."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
 def _queues(value: Any) -> Any:
     """From "fast=https://..., long=https://..."."""
     if not isinstance(value, str):
@@ -38,6 +45,9 @@ def _complete(queues: dict[Lane, str]) -> dict[Lane, str]:
     return queues
 
 
+RoleArn = Annotated[
+    str, Field(max_length=640, pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=.@/-]+$")
+]
 QueueUrl = Annotated[str, Field(pattern=r"^https?://")]
 
 
@@ -56,6 +66,7 @@ class Settings(BaseModel):
     shards: int = Field(64, ge=1, le=999)
     dispatchers: int = Field(4, ge=1, le=64)
     plan: Plan = "pro"
+    job_roles: Annotated[tuple[RoleArn, ...], BeforeValidator(_roles)] = ()
     outputs_bucket: str = Field(min_length=3)
     max_output_mb: int = Field(1024, ge=1, le=10_240)
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()

@@ -7,6 +7,7 @@ from chalicelib.domain.lanes import LANES, Lane
 from chalicelib.engine.core import Engine, EngineSettings
 
 if TYPE_CHECKING:
+    from chalicelib.aws.cloud import Clouds
     from chalicelib.aws.outputs import S3Store
     from chalicelib.config import Settings
     from chalicelib.domain.job import Job
@@ -58,12 +59,20 @@ class Wiring:
                 memory_mb=config.memory_mb,
                 architecture=config.architecture,
                 dispatchers=config.dispatchers,
+                job_roles=config.job_roles,
             ),
             fan=fan,
             target_of=_target_of,
             class_of=_class_of,
             links=self._files,
         )
+
+    @cached_property
+    def _clouds(self) -> "Clouds":
+        from chalicelib.aws.clients import stock_client
+        from chalicelib.aws.cloud import Clouds
+
+        return Clouds(self.settings.job_roles, self.engine.clock, stock_client)
 
     @cached_property
     def _files(self) -> "S3Store":
@@ -106,6 +115,7 @@ class Wiring:
         secrets = AwsJobSecrets(client, self.settings.stage, clock)
         means = Means(
             outputs=self._files.of,
+            cloud=self._clouds.of,
             state=partial(StoredJobState, self.engine),
             sandbox=LambdaSandbox(self.settings.sandbox) if self.settings.sandbox else NoSandbox(),
         )

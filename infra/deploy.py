@@ -30,6 +30,7 @@ from infra.template import infra_template, is_disposable
 _SETTINGS = {
     "LEAD_MS": "LeadMs",
     "ALLOW_NETWORKS": "AllowNetworks",
+    "JOB_ROLES": "JobRoles",
     "LOG_LEVEL": "LogLevel",
     "PLAN": "Plan",
     "ALARM_EMAIL": "AlarmEmail",

@@ -64,23 +64,40 @@ def _statements(rows: list[Json]) -> tuple[Json, ...]:
 
 
 def policy(function: Function, fill: Callable[[str, str], Any]) -> Json:
-    """The function's policy document; `fill(output, suffix)` gives the ARN (or an intrinsic) for `${output}suffix`."""
+    """The function's policy document; `fill(output, suffix)` gives the ARN (or an intrinsic) for `${output}suffix`.
+
+    Of an output that is a list of ARNs it gives them all: a list, or an intrinsic that is one, alone in its statement.
+    """
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
                 "Action": row["Action"],
-                "Resource": [fill(*_split(each)) for each in row["Resource"]],
+                "Resource": _filled([fill(*_split(each)) for each in row["Resource"]]),
             }
             for row in function.statements
         ],
     }
 
 
-def from_outputs(outputs: Mapping[str, str]) -> Callable[[str, str], str]:
+def _filled(resources: list[Any]) -> Any:
+    if resources and isinstance(resources[0], dict) and "Fn::Split" in resources[0]:
+        return resources[0]
+    return [arn for each in resources for arn in (each if isinstance(each, list) else [each])]
+
+
+LISTS = ("JobRoleArns",)
+"""Outputs that are lists, separated by commas."""
+
+
+def from_outputs(outputs: Mapping[str, str]) -> Callable[[str, str], Any]:
     """Fill policies with a deployed stack's outputs."""
-    return lambda output, suffix: outputs[output] + suffix
+
+    def fill(output: str, suffix: str) -> Any:
+        return outputs[output].split(",") if output in LISTS else outputs[output] + suffix
+
+    return fill
 
 
 def _split(resource: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from infra import gateway, lanes, layer_zips, sandboxed, ticks
-from infra.functions import APP, Function, Json, functions, policy
+from infra.functions import APP, LISTS, Function, Json, functions, policy
 from infra.paths import INFRA
 
 DISPOSABLE = ("dev", "local", "test", "ci", "pr")
@@ -98,6 +98,8 @@ def package_policy(function: Function, stage: str) -> Json:
 
     def fill(output: str, suffix: str) -> Any:
         value = outputs[output]["Value"]
+        if output in LISTS:
+            return {"Fn::Split": [",", value]}
         if not suffix:
             return value
         whole = value["Fn::Sub"] if "Fn::Sub" in value else f"${{{'.'.join(value['Fn::GetAtt'])}}}"

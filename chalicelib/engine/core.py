@@ -35,6 +35,7 @@ class EngineSettings:
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
     `plan` says how long records are kept. `memory_mb` and `architecture` are this function's, for what its time costs.
+    `job_roles` are the AWS roles (ARNs) that jobs may name.
     `dispatchers`: how many groups there should be; each is told by its own event which it is.
     """
 
@@ -47,6 +48,7 @@ class EngineSettings:
     lease_margin_ms: int = 10_000
     beat_ms: int = 10_000
     memory_mb: int = 256
+    job_roles: tuple[str, ...] = ()
     architecture: Architecture = "arm64"
 
     @property

@@ -24,8 +24,10 @@ class Cloud(Protocol):
     def client(self, service: str, *, role_arn: str | None, region: str | None = None) -> Any:
         """A client of a service (`s3`), with botocore's methods; they raise CloudError and nothing of botocore's.
 
-        It acts as the role, which its owner lets Chronos assume with the tenant as external id. None: as this
-        function, which may use nothing of its owners'. CloudError if the role cannot be assumed.
+        It acts as the role, which its owner lets Chronos assume with the tenant as external id. CloudError if the role
+        cannot be assumed: `role_required` for None, `not_allowed` for one that the operator has not let in.
+        Calls end by the attempt's deadline (`timeout`) or when it is to stop (`stopped`). `get_paginator` works as
+        botocore's; bodies have `read(amt)`, `iter_chunks(size)` and `close()`.
         """
         ...
 

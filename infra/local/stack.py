@@ -11,6 +11,7 @@ from typing import Any
 
 from infra import callbacks, gateway, lanes, layer_zips, stacks
 from infra.functions import Json, functions
+from infra.local import job_role
 from infra.package import CODE, TEMPLATE
 from infra.paths import CHRONOS
 from infra.project import API_STAGE
@@ -21,6 +22,7 @@ PARAMETERS = {
     "Stage": STAGE,
     "LeadMs": "1500",
     "AllowNetworks": "127.0.0.0/8,::1/128",
+    "JobRoles": job_role.ARN,
 }
 
 
@@ -78,6 +80,7 @@ def deploy(
         cloudformation, stacks.name_of(STAGE), template, chosen, poll_seconds=0.2, upload=upload
     )
     _expire(client("dynamodb", url), outputs)
+    job_role.provide(client("iam", url))
     gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE)
     deployed = Deployed(_address(url, outputs, stock=stock), url, outputs)
     callbacks.provide(client("ssm", url), STAGE, deployed.api)

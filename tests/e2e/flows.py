@@ -21,6 +21,7 @@ from chalicelib.engine.ringing.journal import GRACE_MS, encode_pages
 from chalicelib.engine.wheel.timers import GateTimer, JobTimer, RunTimer, Timer, encode_timer
 from chalicelib.executors import registry
 from chalicelib.ports.table import Item
+from infra.local import job_role
 from infra.local.fixtures import Stack
 from infra.local.stack import STAGE
 from tests.e2e.conftest import Api, in_seconds, ms
@@ -65,6 +66,7 @@ class Flows:
             self.backfill(lane)
         for lane in CALLED_FOR:
             self.called_for(lane)
+        self.roles()
         self.late_timers()
         self.audit()
         self.repair()
@@ -117,6 +119,17 @@ class Flows:
         for other in LANES.keys() - {lane}:
             self._deliver(lane, "worker", [_message(self._job(other, {"kind": "manual"}), due)])
         eventually(lambda: self.api.runs(failing, "FAILED"))
+
+    def roles(self) -> None:
+        """A run that uses AWS as the role that its job names."""
+        sqs = self.stack.client("sqs")
+        url = sqs.create_queue(QueueName="flows")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        queue = {"kind": "sqs", "arn": arn, "role_arn": job_role.ARN}
+        config = {"queue": queue, "operation": {"action": "publish", "messages": [{"body": "hello"}]}}
+        job = self.api.job(MANUAL, type="message_queue", config=config)
+        self.api.post(f"/jobs/{job['id']}/trigger")
+        eventually(lambda: self.api.runs(job, "SUCCEEDED"), seconds=60)
 
     def called_for(self, lane: Lane) -> None:
         """A run of a type that calls for the lane, whatever becomes of it; and each other worker moves its message."""

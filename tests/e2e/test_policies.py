@@ -29,6 +29,8 @@ UNSEEN = {
 """Actions that are needed on AWS and that no flow on the emulator can show, and why."""
 KEPT = ("ssm:GetParameter", "secretsmanager:GetSecretValue")
 """A process keeps what it has read for minutes: another test's run may have had it read, before the flows."""
+ROLES = "sts:AssumeRole"
+"""What the workers of all lanes may do, and those show whose types use AWS."""
 NO_TYPE_YET = {
     ("sqs:SendMessage", f"${{{lane.capitalize()}QueueArn}}")
     for lane in LANES
@@ -43,6 +45,7 @@ def used(api: Api, stack: Stack) -> dict[str, set[tuple[str, str]]]:
     before = len(stack.allowed())
     Flows(api, stack).all()
     names = {arn: "${" + name + "}" for name, arn in stack.outputs.items() if name.endswith("Arn")}
+    names[stack.outputs["JobRoleArns"]] = "${JobRoleArns}"
     open_ended = ("JobParametersArn", "JobSecretsArn", "OutputsBucketArn")
     folders = {stack.outputs[name]: "${" + name + "}/*" for name in open_ended}
     found: dict[str, set[tuple[str, str]]] = {}
@@ -73,6 +76,10 @@ def test_what_no_flow_can_show_is_granted_to_some_function(action: str) -> None:
 def _shown(function: Function, used: dict[str, set[tuple[str, str]]]) -> set[tuple[str, str]]:
     """What the function has used. The workers of lanes that a type calls for are the same code as the others."""
     shown = used.get(function.full_name(local.STAGE), set())
+    if function.name.endswith("_worker"):
+        shown |= {
+            each for name in used if name.endswith("_worker") for each in used[name] if each[0] == ROLES
+        }
     lane = function.name.removesuffix("_worker")
     if lane == function.name or lane in flows.LANES:
         return shown

@@ -27,6 +27,7 @@ BY_THE_EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueA
 ELSEWHERE = {
     "s3": "a file that is not stored fails its attempt, and no more: tests/contract/ports/test_outputs.py",
     "lambda": "so does a script that is not run: tests/contract/sandbox",
+    "sts": "a role that is not assumed fails its attempt, and no more: tests/contract/ports/test_cloud.py",
 }
 """Services that the harness does not have, and where their faults are met."""
 

@@ -86,9 +86,39 @@ def test_both_routes_give_a_function_the_same_rights(function: Function) -> None
         each["Action"] for each in deployed["Statement"]
     ]
     for ours, theirs in zip(packaged["Statement"], deployed["Statement"], strict=True):
+        if ours["Resource"] == {"Fn::Split": [",", ROLES]}:
+            assert theirs["Resource"] == ["<JobRoleArns>"]
+            continue
         assert [_resource(each) for each in ours["Resource"]] == [
             _output(each) for each in theirs["Resource"]
         ]
+
+
+ROLES = infra_template("dev")["Outputs"]["JobRoleArns"]["Value"]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("arn:aws:iam::1:role/a", ["arn:aws:iam::1:role/a"]),
+        ("arn:aws:iam::1:role/a,arn:aws:iam::1:role/b", ["arn:aws:iam::1:role/a", "arn:aws:iam::1:role/b"]),
+    ],
+)
+def test_only_workers_may_assume_just_the_roles_that_jobs_may_name(given: str, named: list[str]) -> None:
+    filled = from_outputs({**{name: name for name in infra_template("dev")["Outputs"]}, "JobRoleArns": given})
+    granted = {
+        function.name: statement["Resource"]
+        for function in functions()
+        for statement in policy(function, filled)["Statement"]
+        if "sts:AssumeRole" in statement["Action"]
+    }
+    assert granted == {f"{lane}_worker": named for lane in LANES}
+
+
+def test_without_roles_the_workers_may_assume_one_that_is_not_there() -> None:
+    condition, given, none = ROLES["Fn::If"]
+    assert (condition, given) == ("HasJobRoles", {"Ref": "JobRoles"})
+    assert none["Fn::Sub"].endswith(":role/chronos-${Stage}-none")
 
 
 @pytest.mark.parametrize(

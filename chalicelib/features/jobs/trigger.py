@@ -19,6 +19,7 @@ from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service
 from chalicelib.features.jobs.definition import config_problems
+from chalicelib.features.jobs.roles import check_roles
 from chalicelib.features.jobs.samples import sample_facts
 from chalicelib.features.runs import service as runs
 from chalicelib.features.validation import refusal
@@ -53,6 +54,7 @@ def trigger(
     def make(note: Note) -> Run:
         job = service.read(engine, tenant, identifier)
         check_overrides(job, wanted.config)
+        check_roles(engine, wanted.config)
         now_ms = engine.clock.now_ms()
         run = asked_for(job, wanted, now_ms=now_ms, randomness=engine.ids.random_bytes(10))
         timer = trigger_timer(run, job.shard)
