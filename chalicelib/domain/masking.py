@@ -126,7 +126,7 @@ def _views(text: str) -> Iterator[_View]:
     for layer in range(_LAYERS + 1):
         yield from row
         if layer < _LAYERS:
-            made = [_resolved(view, *each) for view in row for each in _DECODERS]
+            made = [_resolved(view, *each) for view in row for each in _DECODERS if each[0].search(view[0])]
             row = [view for view in made if view[0] not in known and not known.add(view[0])]  # type: ignore[func-returns-value]
 
 
