@@ -7,7 +7,7 @@ from typing import Literal
 
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import FINAL, Run, RunStatus
-from chalicelib.engine.flow.start import Drop, Later, decide_start
+from chalicelib.engine.flow.start import Drop, Later, Overdue, decide_start
 from chalicelib.engine.message import RunMessage
 from chalicelib.ports.table import Item, Key
 
@@ -91,7 +91,7 @@ def verdict(
         return None
     if isinstance(decision, Later):
         return Leased(decision.at_ms)
-    if existing is None:
+    if existing is None or isinstance(decision, Overdue):
         return Lost("vanished")
     if existing.status is RunStatus.RUNNING:
         return Lost("stalled")

@@ -107,6 +107,12 @@ VANISHED, STALLED = Lost("vanished"), Lost("stalled")
         (run(S.RETRYING, looked_ms=NOON + 5), {"attempt": 2}, None, "it waits for its slot"),
         (run(S.WAITING, lease_ms=NOW, looked_ms=NOON + 5), {}, None, "a timer looks after its callback"),
         (run(S.WAITING, lease_ms=NOW - 1, looked_ms=NOON - 1), {}, VANISHED, "nobody says it is overdue"),
+        (
+            run(S.WAITING, lease_ms=NOW - 1, looked_ms=NOON + 5),
+            {},
+            VANISHED,
+            "it was overdue when it began to wait",
+        ),
         (run(S.WAITING, lease_ms=NOW, looked_ms=NOON - 1), {}, VANISHED, "nobody has looked at it since"),
         (run(S.WAITING, lease_ms=NOW, attempt=2), {}, None, "an older message of one that waits"),
         (run(S.RUNNING, lease_ms=NOW), {}, Leased(NOW + 1), "somebody works on it"),
