@@ -66,8 +66,12 @@ class _Session:
                 level = psycopg.IsolationLevel[self._wanted.isolation.upper()]
                 self._connection.isolation_level = level
             self._connection.autocommit = not self._wanted.transaction
-            local = self._wanted.transaction
-            text, values = told(self._connection.info.server_version, self._call.remaining(), local=local)
+            text, values = told(
+                self._connection.info.server_version,
+                self._call.remaining(),
+                local=self._wanted.transaction,
+                read_only=self._wanted.read_only,
+            )
             psycopg.RawCursor(self._connection).execute(text, values)
 
     def run(self, sql: str, parameters: Parameters) -> Answer:

@@ -73,7 +73,7 @@ def _file(files: ExitStack, pem: str) -> str:
     return file.name
 
 
-def told(server_version: int, seconds: float, *, local: bool) -> tuple[str, list[Any]]:
+def told(server_version: int, seconds: float, *, local: bool, read_only: bool) -> tuple[str, list[Any]]:
     """The query that sets what holds for the session, or for its transaction only if `local`.
 
     The statements' time limit is the attempt's: the server keeps it also if the worker dies.
@@ -86,6 +86,8 @@ def told(server_version: int, seconds: float, *, local: bool) -> tuple[str, list
         "IntervalStyle": "iso_8601",
         "bytea_output": "hex",
     }
+    if read_only:  # for what is not in a transaction of ours
+        settings["default_transaction_read_only"] = "on"
     if server_version >= _WATCHES_THE_CLIENT:
         settings["client_connection_check_interval"] = "2000"
     values: list[Any] = [local]

@@ -13,6 +13,7 @@ from tests.support import grpc_server
 from tests.support.calls import call_of, perform
 from tests.support.doubles import MemoryOutputs, ScriptedCloud
 from tests.support.http_servers import Talk, serving
+from tests.support.kafka_broker import kafka
 from tests.support.relay import silent
 from tests.support.sandbox import ProcessSandbox
 from tests.support.services import HOST, require, unique
@@ -161,10 +162,28 @@ def _script() -> Iterator[Sample]:
     )
 
 
+@contextmanager
+def _db_to_kafka() -> Iterator[Sample]:
+    require("postgresql")
+
+    def config(servers: list[str], sql: str) -> dict[str, Any]:
+        place = {"connection": _sql("")["connection"], "query": {"sql": sql}}
+        return {**place, "kafka": {"servers": servers, "tls": "off"}, "topic": unique(), "batch_rows": 5000}
+
+    with kafka() as servers:
+        yield Sample(
+            quick=config(servers, "SELECT 1 AS id"),
+            large=config(servers, "SELECT i, repeat('x', 100) FROM generate_series(1, 3000) AS i"),
+            failing=config(servers, "SELECT * FROM no_such_table"),
+            endless=config(servers, "SELECT 1, pg_sleep(300)"),
+        )
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "cache": _cache,
     "cloud_function": _cloud_function,
     "database": _database,
+    "db_to_kafka": _db_to_kafka,
     "dummy": _dummy,
     "grpc": _grpc,
     "http": _http,

@@ -92,8 +92,9 @@ def test_the_rows_of_a_query_are_expected_too(any_database: Database) -> None:
     assert outcome.message == "Statement 1 had 0 rows; expected >= 1. All was rolled back."
 
 
-def test_nothing_is_changed_by_a_job_that_only_reads(any_database: Database) -> None:
-    outcome = any_database.run(_insert(1, "one"), read_only=True)
+@pytest.mark.parametrize("transaction", [True, False])
+def test_nothing_is_changed_by_a_job_that_only_reads(any_database: Database, transaction: bool) -> None:
+    outcome = any_database.run(_insert(1, "one"), read_only=True, transaction=transaction)
     assert isinstance(outcome, Failed), outcome
     assert any_database.ask("SELECT * FROM {t}") == []
     assert any_database.rows("SELECT count(*) AS n FROM {t}", read_only=True) == [{"n": 0}]
