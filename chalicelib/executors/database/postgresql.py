@@ -28,11 +28,9 @@ class Connection(psycopg.Connection[Any]):
 
     call: Call | None = None
 
-    def wait(
-        self, gen: Generator[Any, Any, Any], interval: float = WAKE_SECONDS, timeout: float | None = None
-    ) -> Any:
+    def wait(self, gen: Generator[Any, Any, Any], interval: float = WAKE_SECONDS, *more: Any) -> Any:
         """As psycopg's, but TooLate when the attempt's time is up or it is to stop."""
-        return super().wait(self._watched(gen), min(interval, WAKE_SECONDS), timeout)
+        return super().wait(self._watched(gen), min(interval, WAKE_SECONDS), *more)
 
     def cancel_safe(self, *, timeout: float = END_SECONDS) -> None:
         """As psycopg's, but it never takes longer than END_SECONDS."""
