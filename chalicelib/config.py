@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment, one validated model."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
@@ -38,6 +39,19 @@ def _queues(value: Any) -> Any:
     return dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
 
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+
+
+def _origins(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for each in found:
+        if not _ORIGIN.fullmatch(each):
+            raise ValueError(f"{each[:100]!r} is no origin such as https://app.example.com")
+    return found
+
+
 def _complete(queues: dict[Lane, str]) -> dict[Lane, str]:
     missing = [lane for lane in LANES if lane not in queues]
     if missing:
@@ -70,6 +84,7 @@ class Settings(BaseModel):
     outputs_bucket: str = Field(min_length=3)
     max_output_mb: int = Field(1024, ge=1, le=10_240)
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
     mount: str | None = Field(None, pattern="^/", description="A file system for jobs, such as /mnt/jobs.")
     sandbox: str | None = Field(None, description="The function in which scripts run.")
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")

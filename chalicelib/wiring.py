@@ -88,7 +88,7 @@ class Wiring:
         """What the api works with."""
         from chalicelib.http.pipeline import Services
 
-        return Services(self.engine, self.settings.api_key_sha256)
+        return Services(self.engine, self.settings.api_key_sha256, self.settings.cors_origins)
 
     def worker(self, lane: Lane) -> "Worker":
         """The worker of a lane."""

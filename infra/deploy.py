@@ -31,6 +31,7 @@ _SETTINGS = {
     "LEAD_MS": "LeadMs",
     "ALLOW_NETWORKS": "AllowNetworks",
     "JOB_ROLES": "JobRoles",
+    "CORS_ORIGINS": "CorsOrigins",
     "LOG_LEVEL": "LogLevel",
     "PLAN": "Plan",
     "ALARM_EMAIL": "AlarmEmail",

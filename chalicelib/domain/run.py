@@ -184,6 +184,10 @@ class Run:
     """The backfill that made it."""
     note: str | None = None
     """Why somebody triggered it."""
+    request_id: str | None = None
+    """The request that asked for it, if one did."""
+    trace: str | None = None
+    """The traceparent that came with that request."""
     overrides: dict[str, Any] | None = field(default=None, repr=False)
     """A merge patch of the job's config for this run alone. It may hold a secret, so no log shows it."""
     mb_ms: int = 0

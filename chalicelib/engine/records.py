@@ -102,6 +102,8 @@ _OPTIONAL = (
     "heartbeat_ms",
     "backfill",
     "note",
+    "request_id",
+    "trace",
 )
 _ATTEMPT_FIELDS = 6
 """Of a stored attempt; its files follow, if it has any."""

@@ -78,6 +78,7 @@ def attempts(
             cloud=means.cloud(run, deadline, stop),
             state=means.state(run),
             sandbox=means.sandbox,
+            trace=run.trace,
         )
         outcome = replace(discreet(execute(call), masks), outputs=files.files)
         return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome

@@ -125,6 +125,8 @@ class Call:
     cloud: Cloud = field(default_factory=NoCloud)
     state: JobState = field(default_factory=NoJobState)
     sandbox: Sandbox = field(default_factory=NoSandbox)
+    trace: str | None = None
+    """The traceparent of the request that asked for the run (`domain/trace.py`)."""
 
     def remaining(self) -> float:
         """Seconds until the deadline; zero or less when it has passed."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -38,6 +39,14 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Which request asked for a thing: its id in the logs, and the W3C's traceparent that came with it, if one did."""
+
+    request_id: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """`query` is an instance of the route's query model, `body` what its `parse` returned, `path` its parameters."""
 
@@ -47,6 +56,7 @@ class Request:
     body: Any = None
     if_match: str | None = None
     idempotency: IdempotencyKey | None = None
+    origin: Origin = Origin()
 
     @property
     def tenant(self) -> str:
@@ -93,10 +103,20 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """Since when a route should not be used, until when it works if that is known, and what takes its place."""
+
+    since: date
+    successor: str
+    sunset: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation. `errors` are those that do not follow from the rest; `conditional`: If-Match; `public`: no key.
 
-    `once`: it makes something, and an Idempotency-Key keeps it from making it twice.
+    `once`: it makes something, and an Idempotency-Key keeps it from making it twice. `rule` names the permission that
+    it needs, such as `jobs:read`; a public route has none.
     """
 
     method: Method
@@ -112,3 +132,5 @@ class Route:
     conditional: bool = False
     public: bool = False
     once: bool = False
+    rule: str = ""
+    deprecated: Deprecation | None = None

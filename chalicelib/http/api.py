@@ -12,15 +12,13 @@ from pydantic import BaseModel
 
 from chalicelib.domain.errors import Malformed, MethodNotAllowed, NotFound
 from chalicelib.features.base import Response
+from chalicelib.http.headers import SECURITY, STAGE_PREFIX
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.problems import problem_of, unexpected
 from chalicelib.http.table import RouteTable
 
-STAGE_PREFIX = "/api"
-"""The stage's name, with which clients' paths begin: Location headers carry it."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """Registered for every path, so that the gateway leaves 405, HEAD and OPTIONS to us."""
-_COMMON = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _EVENT = {
     "multiValueQueryStringParameters": None,
     "headers": None,
@@ -107,7 +105,7 @@ def _text(body: BaseModel | str | None) -> str:
 
 
 def _headers(response: Response, request_id: str) -> dict[str, str]:
-    headers = {**_COMMON, "X-Request-Id": request_id, **response.headers}
+    headers = {**SECURITY, "X-Request-Id": request_id, **response.headers}
     if headers.get("Location", "").startswith("/"):
         headers["Location"] = STAGE_PREFIX + headers["Location"]
     if response.status != 204:

@@ -25,7 +25,7 @@ _FILES = {
 _KEPT = {"Cache-Control": "public, max-age=86400"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'"
+    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 
 

@@ -130,7 +130,8 @@ def _operation(route: Route, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.tag],
         **({"description": route.description} if route.description else {}),
-        **({"security": []} if route.public else {}),
+        **({"security": []} if route.public else {"x-permission": route.rule}),
+        **({"deprecated": True} if route.deprecated else {}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": _request_body(route.body, refs)} if route.body else {}),
         "responses": {

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowed
+from chalicelib.domain.trace import parent_of
 from chalicelib.engine.core import Engine
-from chalicelib.features.base import Body, Principal, Request, Response, Route
+from chalicelib.features.base import Body, Origin, Principal, Request, Response, Route
 from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object, decode_text
+from chalicelib.http.headers import for_origin, for_preflight, of_deprecation
 from chalicelib.http.idempotency import checked_key, idempotency_key
 from chalicelib.http.principal import authenticate
 from chalicelib.http.problems import problem_of, unexpected
@@ -22,10 +24,14 @@ _LOG = logging.getLogger("chronos.http")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What handlers and the pipeline work with. `api_key_sha256` empty: no key is asked for."""
+    """What handlers and the pipeline work with. `api_key_sha256` empty: no key is asked for.
+
+    Pages of the `cors_origins` may use the API from a browser.
+    """
 
     engine: Engine
     api_key_sha256: str = ""
+    cors_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +81,26 @@ class Pipeline:
         return response
 
     def _answered(self, incoming: Incoming, services: Services) -> Response:
+        shared = for_origin(incoming.headers.get("origin"), services.cors_origins)
         if incoming.method == "OPTIONS":
-            return Response(status=204, headers={"Allow": self.allowed(incoming.route)})
+            return Response(status=204, headers={**shared, **self._options(incoming, shared)})
         try:
             response = self._handled(incoming, services)
         except ChronosError as error:
             response = problem_of(error, incoming.request_id)
             if isinstance(error, MethodNotAllowed):
-                response = replace(response, headers={"Allow": self.allowed(incoming.route)})
+                response = _with(response, {"Allow": self.allowed(incoming.route)})
+        response = _with(response, {**shared, **self._deprecation(incoming)})
         return replace(response, body=None) if incoming.method == "HEAD" else response
+
+    def _options(self, incoming: Incoming, shared: Mapping[str, str]) -> dict[str, str]:
+        allowed = self.allowed(incoming.route)
+        is_preflight = "access-control-request-method" in incoming.headers
+        return {"Allow": allowed} | (for_preflight(allowed) if is_preflight and len(shared) > 1 else {})
+
+    def _deprecation(self, incoming: Incoming) -> dict[str, str]:
+        route = self._known(incoming)
+        return of_deprecation(route.deprecated, incoming.path) if route else {}
 
     def _handled(self, incoming: Incoming, services: Services) -> Response:
         route = self._route(incoming)
@@ -98,17 +115,25 @@ class Pipeline:
             _parsed(route.body, value) if route.body and value is not None else None,
             incoming.headers.get("if-match") if route.conditional else None,
             idempotency_key(route.path, incoming.path, value, key) if key and route.once else None,
+            Origin(incoming.request_id, parent_of(incoming.headers.get("traceparent"))),
         )
         return route.handler(services.engine, request)
 
     def _route(self, incoming: Incoming) -> Route:
-        methods = self.table[incoming.route]
-        found = methods.get("GET" if incoming.method == "HEAD" else incoming.method)
+        found = self._known(incoming)
         if found is None:
             raise MethodNotAllowed(
                 f"{incoming.method[:16]} is not offered here: {self.allowed(incoming.route)} are."
             )
         return found
+
+    def _known(self, incoming: Incoming) -> Route | None:
+        return self.table[incoming.route].get("GET" if incoming.method == "HEAD" else incoming.method)
+
+
+def _with(response: Response, headers: Mapping[str, str]) -> Response:
+    """The response with these headers, unless it has its own."""
+    return replace(response, headers={**headers, **response.headers})
 
 
 def _principal(route: Route, incoming: Incoming, services: Services) -> Principal:

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Attempt, Run, RunStatus
+from chalicelib.domain.trace import trace_id
 from chalicelib.engine.core import Engine
 from tests.support.api import ApiClient
 from tests.support.memory import FakeClock
@@ -50,6 +51,8 @@ def test_a_finished_run_shows_its_times_its_drift_and_its_attempts(api: ApiClien
     assert answer.status == 200
     shown = answer.json
     assert shown.pop("cost")["usd"] > 0
+    assert shown.pop("trace_id") == trace_id(run.id, None)
+    assert shown.pop("request_id") is None
     assert shown == {
         "id": run.id,
         "job_id": job_id,

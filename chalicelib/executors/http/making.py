@@ -1,9 +1,9 @@
 """The request of an attempt, as its job describes it. Pure but for the call's clock."""
 
-from hashlib import blake2b
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.trace import traceparent
 from chalicelib.executors.base import Call
 from chalicelib.executors.http.bodies import content, pairs_of
 from chalicelib.executors.http.redirects import Request
@@ -23,7 +23,7 @@ def request_of(call: Call) -> Request:
         "X-Chronos-Job-Id": call.job_id,
         "X-Chronos-Attempt": str(call.attempt),
         "X-Chronos-Scheduled-At": rfc3339(call.nominal_ms),
-        "traceparent": traceparent(call.run_id, call.attempt),
+        "traceparent": traceparent(call.run_id, call.attempt, call.trace),
     }
     if media_type:
         ours["Content-Type"] = media_type
@@ -32,13 +32,6 @@ def request_of(call: Call) -> Request:
         signed = signed_headers(config.signature, call.run_id, call.clock.now_ms() // 1000, body or b"")
         headers = {name: value for name, value in headers.items() if name.lower() not in signed} | signed
     return Request(config.method, with_query(config.url, pairs_of(config.query)), headers, ours, body)
-
-
-def traceparent(run_id: str, attempt: int) -> str:
-    """The W3C's header: one trace for the run, in which each attempt is a span."""
-    trace = blake2b(run_id.encode(), digest_size=16, person=b"trace").hexdigest()
-    span = blake2b(f"{run_id}|{attempt}".encode(), digest_size=8, person=b"span").hexdigest()
-    return f"00-{trace}-{span}-01"
 
 
 def with_query(url: str, pairs: list[tuple[str, str]]) -> str:

@@ -57,6 +57,7 @@ ROUTES = (
         handler=create_backfill,
         summary="Run the occurrences of a stretch of the past",
         tag="backfills",
+        rule="runs:write",
         description="The occurrences are those of the job's schedule as it is now; each runs by the job as it is when "
         "it starts, also while the job is paused. Misfire rules do not apply.",
         body=Body(
@@ -85,6 +86,7 @@ ROUTES = (
         handler=list_backfills,
         summary="List a job's backfills, the newest first",
         tag="backfills",
+        rule="runs:read",
         query=PageQuery,
         answers=(Answer(description="A page of backfills.", model=BackfillPage),),
     ),
@@ -94,6 +96,7 @@ ROUTES = (
         handler=get_backfill,
         summary="Get a backfill and its progress",
         tag="backfills",
+        rule="runs:read",
         answers=(Answer(description="The backfill.", model=BackfillView),),
     ),
     Route(
@@ -102,6 +105,7 @@ ROUTES = (
         handler=cancel_backfill,
         summary="Cancel a backfill",
         tag="backfills",
+        rule="runs:write",
         description="It starts nothing more; what it has started or queued goes on. One that is over stays as it is.",
         body=Body(model=NoFields, required=False),
         answers=(Answer(description="The backfill as it is now.", model=BackfillView),),

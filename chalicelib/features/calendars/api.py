@@ -175,6 +175,7 @@ ROUTES = (
         handler=create_calendar,
         summary="Create a calendar",
         tag="calendars",
+        rule="calendars:write",
         body=Body(model=CalendarDefinition, examples={"holidays": _EXAMPLE}),
         answers=(
             Answer(
@@ -190,6 +191,7 @@ ROUTES = (
         handler=list_calendars,
         summary="List calendars by name",
         tag="calendars",
+        rule="calendars:read",
         query=PageQuery,
         answers=(Answer(description="A page of calendars.", model=CalendarPage),),
     ),
@@ -199,6 +201,7 @@ ROUTES = (
         handler=get_calendar,
         summary="Get a calendar",
         tag="calendars",
+        rule="calendars:read",
         answers=_SHOWN,
     ),
     Route(
@@ -207,6 +210,7 @@ ROUTES = (
         handler=replace_calendar,
         summary="Replace a calendar",
         tag="calendars",
+        rule="calendars:write",
         description=_AT_ONCE,
         body=Body(model=CalendarReplacement, examples={"holidays": _CONTENT}),
         answers=_SHOWN,
@@ -219,6 +223,7 @@ ROUTES = (
         handler=patch_calendar,
         summary="Change parts of a calendar",
         tag="calendars",
+        rule="calendars:write",
         description=_AT_ONCE,
         body=Body(
             media_types=(MERGE_PATCH, JSON),
@@ -235,6 +240,7 @@ ROUTES = (
         handler=delete_calendar,
         summary="Delete a calendar",
         tag="calendars",
+        rule="calendars:write",
         description="Refused with 409 while jobs use it; the answer names them.",
         answers=(Answer(description="It is gone.", status=204),),
         errors=(Conflict,),
@@ -246,6 +252,7 @@ ROUTES = (
         handler=import_calendar,
         summary="Exclude the days of an iCalendar file",
         tag="calendars",
+        rule="calendars:write",
         description="All-day events exclude their days, timed ones each day that they touch in the calendar's zone "
         "(UTC if it has none). Cancelled events do not count. Recurrences are expanded from the beginning of last year "
         "to the end of the tenth year from now: import again before then. " + _AT_ONCE,
@@ -265,6 +272,7 @@ ROUTES = (
         handler=list_days,
         summary="Look at a calendar's days",
         tag="calendars",
+        rule="calendars:read",
         query=DaysQuery,
         answers=(Answer(description="The days, and what decides over each.", model=DayList),),
         errors=(NotFound,),

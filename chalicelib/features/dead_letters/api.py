@@ -33,7 +33,7 @@ def get_dead_letter(engine: Engine, request: Request) -> Response:
 
 
 def redrive_dead_letter(engine: Engine, request: Request) -> Response:
-    run = service.redrive(engine, request.tenant, request.path["run_id"], request.idempotency)
+    run = service.redrive(engine, request.tenant, request.path["run_id"], request.idempotency, request.origin)
     return Response(run_view(run, engine.settings.prices), 202, {"Location": f"/runs/{run.id}"})
 
 
@@ -56,6 +56,7 @@ ROUTES = (
         handler=list_dead_letters,
         summary="List dead letters, the latest occurrence first",
         tag="dead letters",
+        rule="runs:read",
         query=PageQuery,
         answers=(Answer(description="A page of dead letters.", model=DeadLetterPage),),
     ),
@@ -65,6 +66,7 @@ ROUTES = (
         handler=get_dead_letter,
         summary="Inspect a dead letter",
         tag="dead letters",
+        rule="runs:read",
         answers=(Answer(description="The dead run, and what it was for.", model=DeadLetter),),
     ),
     Route(
@@ -73,6 +75,7 @@ ROUTES = (
         handler=redrive_dead_letter,
         summary="Do a dead run again",
         tag="dead letters",
+        rule="runs:write",
         description="A new run for the same occurrence, by the job as it is now.",
         body=Body(model=NoFields, required=False),
         answers=(Answer(description="The run to come.", status=202, model=RunView, headers=("Location",)),),
@@ -85,6 +88,7 @@ ROUTES = (
         handler=purge_dead_letter,
         summary="Purge a dead letter",
         tag="dead letters",
+        rule="runs:write",
         description="It leaves this list; the run itself stays until it expires.",
         answers=(Answer(description="It is off the list.", status=204),),
     ),

@@ -8,6 +8,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.records import dead_letters, encode_run, run_key
 from chalicelib.engine.wheel.arm import trigger_timer
 from chalicelib.engine.wheel.timers import encode_timer
+from chalicelib.features.base import Origin
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service as jobs
@@ -32,16 +33,22 @@ def listed(engine: Engine, tenant: str, *, limit: int, after: str | None) -> tup
     return read_page(fetch, lambda run: run.dead, limit, after)
 
 
-def redrive(engine: Engine, tenant: str, identifier: str, key: IdempotencyKey | None = None) -> Run:
+def redrive(
+    engine: Engine,
+    tenant: str,
+    identifier: str,
+    key: IdempotencyKey | None = None,
+    origin: Origin = Origin(),  # noqa: B008 - a value
+) -> Run:
     """A new run for the same occurrence. Conflict if the job is gone, or the dead run was redriven before."""
 
     def make(note: Note) -> Run:
-        return _redrive(engine, tenant, identifier, note)
+        return _redrive(engine, tenant, identifier, note, origin)
 
     return once(engine, tenant, key, make, lambda made_id: runs.read(engine, tenant, made_id))
 
 
-def _redrive(engine: Engine, tenant: str, identifier: str, note: Note) -> Run:
+def _redrive(engine: Engine, tenant: str, identifier: str, note: Note, origin: Origin) -> Run:
     dead = runs.read(engine, tenant, identifier)
     if dead.redriven_as:
         raise Conflict(f"It was redriven before, as {dead.redriven_as}.")
@@ -51,12 +58,12 @@ def _redrive(engine: Engine, tenant: str, identifier: str, note: Note) -> Run:
         job = jobs.read(engine, tenant, dead.job_id)
     except NotFound:
         raise Conflict("Its job is gone: there is nothing to do again.") from None
-    run = again(dead, job, now_ms=engine.clock.now_ms())
+    run = again(dead, job, now_ms=engine.clock.now_ms(), origin=origin)
     _commit(engine, dead, run, job, note)
     return run
 
 
-def again(dead: Run, job: Job, *, now_ms: int) -> Run:
+def again(dead: Run, job: Job, *, now_ms: int, origin: Origin) -> Run:
     """The run that a redrive makes: its id follows from the dead one's, so that doubles are one. Pure."""
     return Run(
         id=run_id(dead.job_id, dead.nominal_ms, f"redrive:{dead.id}"),
@@ -70,6 +77,8 @@ def again(dead: Run, job: Job, *, now_ms: int) -> Run:
         redrive_of=dead.id,
         note=dead.note,
         overrides=dead.overrides,
+        request_id=origin.request_id,
+        trace=origin.trace,
     )
 
 

@@ -112,7 +112,8 @@ def skip_occurrences(engine: Engine, request: Request) -> Response:
 
 
 def trigger_job(engine: Engine, request: Request) -> Response:
-    run = trigger(engine, request.tenant, request.path["job_id"], request.body, request.idempotency)
+    job_id, key = request.path["job_id"], request.idempotency
+    run = trigger(engine, request.tenant, job_id, request.body, key, request.origin)
     return Response(run_view(run, engine.settings.prices), 202, {"Location": f"/runs/{run.id}"})
 
 
@@ -187,6 +188,7 @@ ROUTES = (
         handler=create_job,
         summary="Create a job",
         tag="jobs",
+        rule="jobs:write",
         body=DEFINITION,
         answers=(
             Answer(description="The new job.", status=201, model=SavedJob, headers=("ETag", "Location")),
@@ -200,6 +202,7 @@ ROUTES = (
         handler=list_jobs,
         summary="List jobs, the newest first",
         tag="jobs",
+        rule="jobs:read",
         query=JobsQuery,
         answers=(Answer(description="A page of jobs.", model=JobPage),),
     ),
@@ -209,6 +212,7 @@ ROUTES = (
         handler=get_job,
         summary="Get a job",
         tag="jobs",
+        rule="jobs:read",
         answers=_SHOWN,
     ),
     Route(
@@ -217,6 +221,7 @@ ROUTES = (
         handler=replace_job,
         summary="Replace a job's definition",
         tag="jobs",
+        rule="jobs:write",
         description="Another schedule takes effect at once, also for occurrences that were already dispatched.",
         body=DEFINITION,
         answers=_SAVED,
@@ -229,6 +234,7 @@ ROUTES = (
         handler=patch_job,
         summary="Change parts of a job's definition",
         tag="jobs",
+        rule="jobs:write",
         body=_PATCH,
         answers=_SAVED,
         errors=(Conflict,),
@@ -240,6 +246,7 @@ ROUTES = (
         handler=delete_job,
         summary="Delete a job",
         tag="jobs",
+        rule="jobs:write",
         description="Its runs, revisions and timeline can still be read until they expire.",
         answers=(Answer(description="It is gone.", status=204),),
         errors=(Conflict,),
@@ -251,6 +258,7 @@ ROUTES = (
         handler=pause_job,
         summary="Pause a job",
         tag="jobs",
+        rule="jobs:write",
         description="No occurrence starts any more, until the job is resumed or the given moment comes. Retries of "
         "runs that had begun go on, and triggers work. A paused job gets the note and the end that are given.",
         body=Body(
@@ -268,6 +276,7 @@ ROUTES = (
         handler=resume_job,
         summary="Resume a paused job",
         tag="jobs",
+        rule="jobs:write",
         description="What it missed falls under the job's misfire rules. An active job stays as it is.",
         body=_NOTHING,
         answers=_SHOWN,
@@ -280,6 +289,7 @@ ROUTES = (
         handler=skip_occurrences,
         summary="Leave out a job's next occurrences",
         tag="jobs",
+        rule="jobs:write",
         description="The next `count` occurrences from now on, whatever was to be left out before. They are recorded "
         "as skipped, with the reason `skip_next`. Another schedule ends it.",
         body=Body(model=SkipBody, examples={"two": {"count": 2}}),
@@ -293,6 +303,7 @@ ROUTES = (
         handler=trigger_job,
         summary="Run a job now",
         tag="jobs",
+        rule="runs:write",
         description="Beside its schedule, and also while it is paused. `config` changes the job's config for this run.",
         body=Body(
             model=TriggerBody,
@@ -311,6 +322,7 @@ ROUTES = (
         handler=list_upcoming,
         summary="Look ahead at a job's occurrences",
         tag="jobs",
+        rule="jobs:read",
         query=UpcomingQuery,
         answers=(Answer(description="The next occurrences.", model=UpcomingList),),
         errors=(NotFound,),

@@ -15,6 +15,7 @@ from chalicelib.engine.records import encode_run
 from chalicelib.engine.wheel.arm import trigger_timer
 from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.executors.json_values import bounded
+from chalicelib.features.base import Origin
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service
@@ -47,6 +48,7 @@ def trigger(
     identifier: str,
     wanted: TriggerBody | None = None,
     key: IdempotencyKey | None = None,
+    origin: Origin = Origin(),  # noqa: B008 - a value
 ) -> Run:
     """A run of the job as soon as possible, also of a paused one. Invalid if its type cannot use the config."""
     wanted = wanted or TriggerBody()
@@ -56,7 +58,7 @@ def trigger(
         check_overrides(job, wanted.config)
         check_roles(engine, wanted.config)
         now_ms = engine.clock.now_ms()
-        run = asked_for(job, wanted, now_ms=now_ms, randomness=engine.ids.random_bytes(10))
+        run = asked_for(job, wanted, now_ms=now_ms, randomness=engine.ids.random_bytes(10), origin=origin)
         timer = trigger_timer(run, job.shard)
         engine.db.transact(
             ("runs", Put(encode_run(run, expires_at=engine.settings.expires_at(now_ms)), Absent())),
@@ -82,7 +84,7 @@ def check_overrides(job: Job, patch: dict[str, Any] | None) -> None:
         raise refusal(problems)
 
 
-def asked_for(job: Job, wanted: TriggerBody, *, now_ms: int, randomness: bytes) -> Run:
+def asked_for(job: Job, wanted: TriggerBody, *, now_ms: int, randomness: bytes, origin: Origin) -> Run:
     """The run of a trigger. Pure."""
     return Run(
         id=run_id(job.id, now_ms, randomness.hex()),
@@ -95,4 +97,6 @@ def asked_for(job: Job, wanted: TriggerBody, *, now_ms: int, randomness: bytes) 
         schedule_revision=job.schedule_revision,
         note=wanted.note or None,
         overrides=wanted.config or None,
+        request_id=origin.request_id,
+        trace=origin.trace,
     )

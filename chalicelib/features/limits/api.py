@@ -102,6 +102,7 @@ ROUTES = (
         handler=get_tenant,
         summary="Get the tenant's limits and their state",
         tag="limits",
+        rule="limits:read",
         answers=_TENANT,
     ),
     Route(
@@ -110,6 +111,7 @@ ROUTES = (
         handler=put_tenant,
         summary="Limit all runs of the tenant together",
         tag="limits",
+        rule="limits:write",
         description=_SOON,
         body=Body(model=TenantLimits, examples={"both": {"concurrency": 50, "rate": _RATE}}),
         answers=_TENANT,
@@ -122,6 +124,7 @@ ROUTES = (
         handler=delete_tenant,
         summary="Take the tenant's limits away",
         tag="limits",
+        rule="limits:write",
         answers=_GONE,
         errors=(Conflict,),
         conditional=True,
@@ -132,6 +135,7 @@ ROUTES = (
         handler=list_targets,
         summary="List the targets that have limits, by name",
         tag="limits",
+        rule="limits:read",
         query=PageQuery,
         answers=(Answer(description="A page of targets.", model=TargetPage),),
     ),
@@ -141,6 +145,7 @@ ROUTES = (
         handler=get_target,
         summary="Get a target's limits and their state",
         tag="limits",
+        rule="limits:read",
         answers=_TARGET,
     ),
     Route(
@@ -149,6 +154,7 @@ ROUTES = (
         handler=put_target,
         summary="Limit all runs of the tenant that go to one host",
         tag="limits",
+        rule="limits:write",
         description="The host as it stands in URLs, without a port: all ports of it are one target. What leads to "
         "another host by a redirect counts for the first. " + _SOON,
         body=Body(
@@ -164,6 +170,7 @@ ROUTES = (
         handler=delete_target,
         summary="Take a target's limits away",
         tag="limits",
+        rule="limits:write",
         answers=_GONE,
         errors=(Conflict,),
         conditional=True,

@@ -52,6 +52,7 @@ ROUTES = (
         handler=list_lines,
         summary="Read what a run's attempts tell",
         tag="runs",
+        rule="runs:read",
         description="The lines of all attempts in the order of telling. They come with the attempts' heartbeats, every "
         "ten seconds, and with their end. As long as the run is not over there is a cursor to go on from.",
         query=LogsQuery,

@@ -55,6 +55,7 @@ ROUTES = (
         handler=list_outputs,
         summary="List a run's files, with links to fetch them",
         tag="runs",
+        rule="runs:read",
         description="What attempts have stored because it is too large for their results. Files are kept as long as "
         "their run.",
         answers=(Answer(description="The files.", model=OutputList),),

@@ -94,6 +94,7 @@ ROUTES = (
         handler=list_revisions,
         summary="List a job's revisions, the newest first",
         tag="revisions",
+        rule="jobs:read",
         description="Every change is one, also a pause and a resume. A revision is kept until 400 days after it was "
         "followed by another; those of a deleted job as long as its runs.",
         query=PageQuery,
@@ -105,6 +106,7 @@ ROUTES = (
         handler=get_revision,
         summary="Get a revision",
         tag="revisions",
+        rule="jobs:read",
         answers=(Answer(description="The revision.", model=RevisionView),),
     ),
     Route(
@@ -113,6 +115,7 @@ ROUTES = (
         handler=diff_revision,
         summary="Compare a revision with another",
         tag="revisions",
+        rule="jobs:read",
         query=DiffQuery,
         answers=(Answer(description="Where they differ.", model=RevisionDiff),),
     ),
@@ -122,6 +125,7 @@ ROUTES = (
         handler=roll_back_job,
         summary="Give a job the definition of an earlier revision",
         tag="revisions",
+        rule="jobs:write",
         description="A new revision, checked by the rules of today; a paused job stays paused.",
         body=Body(model=Rollback, examples={"back": {"revision": 3}}),
         answers=(Answer(description="The job as it is now.", model=SavedJob, headers=("ETag",)),),

@@ -1,13 +1,14 @@
 """The routes of runs, also under the earlier system's name for them, executions."""
 
 from dataclasses import replace
+from datetime import date
 
 from pydantic import Field, field_validator
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.run import Run, RunStatus, Trigger
 from chalicelib.engine.core import Engine
-from chalicelib.features.base import Answer, Body, NoFields, Request, Response, Route
+from chalicelib.features.base import Answer, Body, Deprecation, NoFields, Request, Response, Route
 from chalicelib.features.paging import List, PageQuery
 from chalicelib.features.runs import service
 from chalicelib.features.runs.views import RunPage, RunView, run_summary, run_view
@@ -77,6 +78,7 @@ _OF_JOB = Route(
     handler=list_runs_of_job,
     summary="List a job's runs, the latest occurrence first",
     tag="runs",
+    rule="runs:read",
     query=RunsQuery,
     answers=_PAGE,
 )
@@ -86,10 +88,18 @@ _ALL = Route(
     handler=list_runs,
     summary="List all runs, the latest occurrence first",
     tag="runs",
+    rule="runs:read",
     query=RunsQuery,
     answers=_PAGE,
 )
 _EARLIER = "The earlier system's name for the same list."
+_SINCE = date(2026, 11, 22)
+
+
+def _earlier(route: Route, path: str) -> Route:
+    deprecated = Deprecation(since=_SINCE, successor=route.path)
+    return replace(route, path=path, description=_EARLIER, deprecated=deprecated)
+
 
 ROUTES = (
     _OF_JOB,
@@ -100,6 +110,7 @@ ROUTES = (
         handler=get_run,
         summary="Get a run with its attempts",
         tag="runs",
+        rule="runs:read",
         answers=(Answer(description="The run.", model=RunView),),
     ),
     Route(
@@ -108,6 +119,7 @@ ROUTES = (
         handler=cancel_run,
         summary="Cancel a run",
         tag="runs",
+        rule="runs:write",
         description="One that waits, or lies between attempts, is cancelled at once. One under way is asked to stop: "
         "its worker learns of it within about ten seconds. What it did until then stays done.",
         body=Body(model=NoFields, required=False),
@@ -117,6 +129,6 @@ ROUTES = (
         ),
         errors=(Conflict,),
     ),
-    replace(_OF_JOB, path="/jobs/{job_id}/executions", description=_EARLIER),
-    replace(_ALL, path="/executions", description=_EARLIER),
+    _earlier(_OF_JOB, "/jobs/{job_id}/executions"),
+    _earlier(_ALL, "/executions"),
 )

@@ -8,6 +8,7 @@ from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.outcome import StoredOutput
 from chalicelib.domain.prices import Prices
 from chalicelib.domain.run import Attempt, Run, RunStatus, SkipReason, Trigger
+from chalicelib.domain.trace import trace_id
 from chalicelib.engine.records import usage_of
 from chalicelib.features.paging import Page
 
@@ -94,6 +95,10 @@ class RunSummary(BaseModel):
     )
     progress: ProgressView | None = Field(description="null: nothing was reported.")
     note: str | None = Field(description="What was given with the trigger.")
+    request_id: str | None = Field(description="The request that triggered or redrove it, as in the logs.")
+    trace_id: str = Field(
+        description="The W3C trace that its requests carry: that of the request which asked for it, or its own."
+    )
     redrive_of: str | None = Field(description="The dead run that this one does again.")
     redriven_as: str | None = Field(description="The run that does this dead one again.")
 
@@ -161,6 +166,8 @@ def summary_fields(run: Run) -> dict[str, Any]:
         "cancel_requested_at": _moment(run.cancel_ms),
         "progress": progress_view(run),
         "note": run.note,
+        "request_id": run.request_id,
+        "trace_id": trace_id(run.id, run.trace),
         "redrive_of": run.redrive_of,
         "redriven_as": run.redriven_as,
     }

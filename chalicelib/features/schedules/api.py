@@ -117,6 +117,7 @@ ROUTES = (
         handler=preview_schedule,
         summary="Preview a schedule",
         tag="schedules",
+        rule="jobs:read",
         description="By the same function that dispatches jobs.",
         body=Body(
             model=PreviewRequest,

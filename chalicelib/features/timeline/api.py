@@ -69,6 +69,7 @@ ROUTES = (
         handler=get_timeline,
         summary="See what became of each occurrence of a job, and why",
         tag="runs",
+        rule="runs:read",
         description="Every moment at which the job was to run, by the revisions that held at the time: run, skipped "
         "and why, or still to come. Also of a deleted job, until its records expire. Triggers are not occurrences: "
         "they are in the list of runs.",

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
+from chalicelib.domain.trace import traceparent
 from chalicelib.executors.base import Callback, ExecutorSettings
-from chalicelib.executors.http.making import traceparent
 from chalicelib.executors.http.transport import Adapter
 from tests.support.calls import LOOPBACK, RUN_ID, call_of, perform
 from tests.support.http_servers import Talk, answering, serving

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.executors.http.making import request_of, traceparent
+from chalicelib.domain.trace import traceparent
+from chalicelib.executors.http.making import request_of
 from chalicelib.executors.http.redirects import following
 from chalicelib.executors.http.signature import Signature, signed_headers
 from chalicelib.executors.http.spec import Config
