@@ -4,16 +4,18 @@ botocore is used as it is, and only when a job asks for it: its calls are of all
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from chalicelib.aws.cloud_client import GuardedClient
 from chalicelib.aws.cloud_errors import cloud_errors
+from chalicelib.aws.cloud_signing import signed_headers
 from chalicelib.domain.run import Run
 from chalicelib.ports.clock import Clock
-from chalicelib.ports.cloud import CloudError
+from chalicelib.ports.cloud import CloudError, Unsigned
 from chalicelib.ports.stop import Stop
 
 SESSION_SECONDS, REFRESH_SECONDS, MUST_REFRESH_SECONDS = 1800, 300, 60
@@ -55,18 +57,30 @@ class Clouds:
         """botocore's client. CloudError if there is no such service or region, or the role cannot be assumed."""
         key = (service, region, role_arn, run.tenant)
         with self._lock:
-            session = self._sessions.setdefault((role_arn, run.tenant), _Session())
             if key in self._clients:
                 self._clients.move_to_end(key)
                 return self._clients[key]
-        with session.lock, cloud_errors(service, "client"):  # one role that STS keeps waiting delays no other
-            session.botocore = session.botocore or _session_of(self._credentials(role_arn, run.tenant, run))
-            made = self._made(session.botocore, service, region)
+        with self._session(role_arn, run) as session, cloud_errors(service, "client"):
+            made = self._made(session, service, region)
         with self._lock:
             self._clients[key] = made
             while len(self._clients) > KEPT_CLIENTS:
                 self._clients.popitem(last=False)
         return made
+
+    def credentials(self, role_arn: str, run: Run) -> Any:
+        """botocore's credentials of the role, as they are now. CloudError if it cannot be assumed."""
+        with self._session(role_arn, run) as session:
+            return session.get_credentials().get_frozen_credentials()
+
+    @contextmanager
+    def _session(self, role_arn: str, run: Run) -> Iterator[Any]:
+        """botocore's session of the role, for one thread at a time: one that STS keeps waiting delays no other role."""
+        with self._lock:
+            session = self._sessions.setdefault((role_arn, run.tenant), _Session())
+        with session.lock:
+            session.botocore = session.botocore or _session_of(self._credentials(role_arn, run.tenant, run))
+            yield session.botocore
 
     def _made(self, session: Any, service: str, region: str | None) -> Any:
         from botocore.config import Config
@@ -122,6 +136,24 @@ class RunCloud:
     stop: Stop
 
     def client(self, service: str, *, role_arn: str | None, region: str | None = None) -> Any:
+        self._check(role_arn)
+        return self._guarded(service).over(
+            lambda: self.clouds.client(service, region, str(role_arn), self.run)
+        )
+
+    def signed(self, request: Unsigned, *, service: str, role_arn: str, region: str) -> dict[str, str]:
+        self._check(role_arn)
+
+        def sign() -> dict[str, str]:
+            return signed_headers(request, self.clouds.credentials(role_arn, self.run), service, region)
+
+        return self._guarded(service).within(sign, "signature")
+
+    def _guarded(self, service: str) -> GuardedClient:
+        return GuardedClient(None, service, self.clouds.clock, self.deadline, self.stop)
+
+    def _check(self, role_arn: str | None) -> None:
+        """CloudError unless jobs may use the role."""
         if role_arn is None:
             raise CloudError("role_required", "Name the role as which the job uses AWS, in `role_arn`.")
         if role_arn not in self.clouds.roles:
@@ -130,8 +162,6 @@ class RunCloud:
                 f"Jobs of this deployment may not use the role {role_arn[:200]}: "
                 "its operator has to add it to JOB_ROLES.",
             )
-        guarded = GuardedClient(None, service, self.clouds.clock, self.deadline, self.stop)
-        return guarded.over(lambda: self.clouds.client(service, region, role_arn, self.run))
 
 
 def _how_to_be_trusted(role_arn: str, tenant: str) -> str:

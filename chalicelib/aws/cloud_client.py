@@ -43,6 +43,10 @@ class GuardedClient:
 
         return call
 
+    def within(self, work: Callable[[], T], name: str) -> T:
+        """What the work returns, within the attempt's time. CloudError."""
+        return self._in_time(lambda: self._called(work, {}, name), name)
+
     def get_paginator(self, operation: str) -> "GuardedPages":
         """As botocore's: `paginate(**parameters)` gives the pages."""
         with cloud_errors(self._service, operation):

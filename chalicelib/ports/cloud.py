@@ -1,5 +1,7 @@
 """The AWS services that jobs use, as roles that their owners name."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chalicelib.domain.errors import Unavailable
@@ -18,6 +20,16 @@ class CloudError(Exception):
         self.code, self.message, self.status, self.retryable = code, message, status, retryable
 
 
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """An HTTP request as it will be sent; `headers` are those to be covered by the signature beside Host."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
 class Cloud(Protocol):
     """Of one attempt: its tenant is known."""
 
@@ -31,9 +43,19 @@ class Cloud(Protocol):
         """
         ...
 
+    def signed(self, request: Unsigned, *, service: str, role_arn: str, region: str) -> dict[str, str]:
+        """The headers that sign the request for a service of AWS by Signature Version 4, as the role, for 5 minutes.
+
+        CloudError as of `client`.
+        """
+        ...
+
 
 class NoCloud:
     """A deployment whose jobs use no AWS services."""
 
     def client(self, service: str, *, role_arn: str | None, region: str | None = None) -> Any:  # noqa: ARG002
+        raise Unavailable("Jobs use no AWS services in this deployment.")
+
+    def signed(self, request: Unsigned, *, service: str, role_arn: str, region: str) -> dict[str, str]:  # noqa: ARG002
         raise Unavailable("Jobs use no AWS services in this deployment.")

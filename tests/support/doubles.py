@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.ports.cloud import CloudError
+from chalicelib.ports.cloud import CloudError, Unsigned
 from chalicelib.ports.job_state import StateMoved
 from chalicelib.ports.outputs import OutputTooLarge, StoredOutput
 
@@ -98,6 +98,12 @@ class ScriptedCloud:
         if self.refused:
             raise self.refused
         return _Client(self, service, role_arn, region)
+
+    def signed(self, request: Unsigned, *, service: str, role_arn: str, region: str) -> dict[str, str]:
+        if self.refused:
+            raise self.refused
+        signed: dict[str, str] = self.answer(Asked(service, "signed", {"request": request}, role_arn, region))
+        return signed
 
     def answer(self, asked: Asked) -> Any:
         self.asked.append(asked)

@@ -70,10 +70,26 @@ class OAuth2(_Auth):
     )
 
 
-Auth = Annotated[Basic | Bearer | ApiKey | OAuth2, Field(discriminator="kind")]
+class SigV4(_Auth):
+    """A request of AWS's own kind (Signature Version 4), as a role of the job's owner."""
+
+    kind: Literal["aws_sigv4"]
+    role_arn: str = Field(
+        pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
+        max_length=2048,
+        description="The role to act as: its trust policy lets Chronos assume it with your tenant as external id.",
+    )
+    service: str = Field(
+        pattern=r"^[a-z0-9-]{1,64}$", description="As AWS signs for it: `execute-api`, `lambda`, `es`, `s3`."
+    )
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+){1,3}-[0-9]$", description="Such as `eu-central-1`.")
 
 
-def header_of(auth: Basic | Bearer | ApiKey | OAuth2) -> str | None:
+AnyAuth = Basic | Bearer | ApiKey | OAuth2 | SigV4
+Auth = Annotated[AnyAuth, Field(discriminator="kind")]
+
+
+def header_of(auth: AnyAuth) -> str | None:
     """The name of the header that it sets, if it sets one."""
     if isinstance(auth, ApiKey):
         return auth.name.lower() if auth.place == "header" else None

@@ -44,6 +44,11 @@ def late(request: Request) -> Failed:
     return Failed("timeout", f"The exchange with {_host(request)} was not over when the time was up.")
 
 
+def url_of(request: Request) -> str:
+    """The URL as it is written on the wire."""
+    return str(_prepared(request).url)
+
+
 def _prepared(request: Request) -> requests.PreparedRequest:
     headers = request.all_headers()
     return requests.Request(request.method, request.url, headers=headers, data=request.body).prepare()

@@ -13,7 +13,8 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.executors.base import Call
 from chalicelib.executors.deadline import stopping_with
 from chalicelib.executors.http.answer import judged, kept
-from chalicelib.executors.http.auth import ApiKey, OAuth2
+from chalicelib.executors.http.auth import ApiKey, OAuth2, SigV4
+from chalicelib.executors.http.aws_signature import signed_for_aws
 from chalicelib.executors.http.conditions import unmet
 from chalicelib.executors.http.exchange import exchanged
 from chalicelib.executors.http.making import request_of, with_query
@@ -57,6 +58,9 @@ def _authenticated(call: Call, ours: Adapter, request: Request, started: float) 
         return _followed(call, ours, request, started)
     if isinstance(auth, OAuth2):
         return _with_token(call, ours, request, auth, started)
+    if isinstance(auth, SigV4):
+        signed, masks = signed_for_aws(call, request, auth)
+        return discreet(_followed(call, ours, signed, started), masks)
     if isinstance(auth, ApiKey):
         if auth.place == "query":
             keyed = replace(request, url=with_query(request.url, [(auth.name, auth.value)]))

@@ -17,7 +17,7 @@ from pydantic import (
 
 from chalicelib.executors.base import ExecutorSpec, Permission
 from chalicelib.executors.hosts import host_name
-from chalicelib.executors.http.auth import Auth, header_of
+from chalicelib.executors.http.auth import Auth, SigV4, header_of
 from chalicelib.executors.http.bodies import KINDS_DESCRIBED, BodyKind, Scalar, checked_body
 from chalicelib.executors.http.checks import MAX_URL_BYTES, checked_headers, checked_url
 from chalicelib.executors.http.conditions import MAX_CONDITIONS, Condition
@@ -89,6 +89,13 @@ class Config(BaseModel):
             raise ValueError("sets a header that `headers` have already")
         return auth
 
+    @field_validator("follow_redirects")
+    @classmethod
+    def _a_signature_is_for_one_address(cls, follow_redirects: bool, info: ValidationInfo) -> bool:
+        if follow_redirects and isinstance(info.data.get("auth"), SigV4):
+            raise ValueError("must be false with aws_sigv4, which signs for one address")
+        return follow_redirects
+
     @field_validator("body")
     @classmethod
     def _body_fits_its_kind(cls, body: Any, info: ValidationInfo) -> Any:
@@ -121,6 +128,9 @@ SPEC = ExecutorSpec(
         "body": {"report": "daily"},
     },
     permissions=(
+        Permission(
+            "With `aws_sigv4`: a role that the operator allows, which may do what the request asks for."
+        ),
         Permission("To reach the URL: a public address, or one of the networks that the operator allows."),
     ),
     errors=(
@@ -131,6 +141,7 @@ SPEC = ExecutorSpec(
         "http_unexpected",
         "condition",
         "authentication",
+        "cloud",
         "output",
         "forbidden_target",
     ),
