@@ -1,7 +1,6 @@
 """Lists in pages: the query parameters, cursors, and reading on until a page is full."""
 
-import binascii
-import hashlib
+import hmac
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -10,12 +9,18 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.domain.errors import Invalid
+from chalicelib.domain.callback_token import SigningKey
+from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.ids import is_id
+from chalicelib.engine.running.signing import keys_of
+from chalicelib.ports.secrets import Secrets
 
 MAX_SCANNED = 1_000
 """A page of a filtered list reads at most about this many records; it may come back short, with a cursor."""
-_FORMAT = 1
+_FORMAT = 2
+_MAC_BYTES = 16
+_PURPOSE = "chronos cursor"
+"""Signed too: callbacks are signed with the same keys."""
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 T = TypeVar("T")
@@ -51,36 +56,58 @@ class Page(BaseModel):
 class List:
     """One list of one tenant under one set of filters: what its cursors are bound to.
 
-    `prefix` is that of its ids; empty where things go by their names.
+    `prefix` is that of its ids; empty where things go by their names. A cursor is signed by a key of the deployment, so
+    that it is good in every process, and only as it was given out.
     """
 
-    def __init__(self, tenant: str, kind: str, prefix: str, query: PageQuery) -> None:
-        self._prefix = prefix
-        bound = json.dumps([tenant, kind, query.filters()], sort_keys=True)
-        self._binding = hashlib.blake2b(bound.encode(), digest_size=6).hexdigest()
+    def __init__(self, secrets: Secrets, tenant: str, kind: str, prefix: str, query: PageQuery) -> None:
+        self._secrets, self._prefix = secrets, prefix
+        self._bound = [tenant, kind, prefix, query.filters()]
 
     def cursor(self, last_id: str | None) -> str | None:
-        """Opaque, None at the end of the list."""
+        """Opaque, None at the end of the list. Unavailable if the keys of this deployment cannot be read."""
         if last_id is None:
             return None
-        return urlsafe_b64encode(self._payload(last_id)).decode().rstrip("=")
+        keys = keys_of(self._secrets.read("signing-key"))
+        if not keys:
+            raise Unavailable("This deployment has no signing key for cursors: see `make callbacks`.")
+        return self._signed(last_id, keys[0])
 
     def after(self, cursor: str | None) -> str | None:
-        """The last id of the page before. Invalid if this list never gave the cursor out."""
+        """The last id of the page before. Invalid if this list never gave the cursor out; Unavailable as `cursor`."""
         if cursor is None:
             return None
         try:
-            payload = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-            last_id = str(json.loads(payload)[2])
-        except (ValueError, LookupError, TypeError, RecursionError, binascii.Error):
+            version, key_id, last_id, _mac = json.loads(_decoded(cursor))
+        except (ValueError, LookupError, TypeError, RecursionError):
             raise _bad_cursor() from None
-        is_possible = is_id(last_id, self._prefix) if self._prefix else _NAME.fullmatch(last_id)
-        if not is_possible or self.cursor(last_id) != cursor:
+        if version != _FORMAT or not isinstance(last_id, str) or not self._is_possible(last_id):
+            raise _bad_cursor()
+        key = self._key(str(key_id))
+        if key is None or not hmac.compare_digest(self._signed(last_id, key).encode(), cursor.encode()):
             raise _bad_cursor()
         return last_id
 
-    def _payload(self, last_id: str) -> bytes:
-        return json.dumps([_FORMAT, self._binding, last_id], separators=(",", ":")).encode()
+    def _is_possible(self, last_id: str) -> bool:
+        return is_id(last_id, self._prefix) if self._prefix else bool(_NAME.fullmatch(last_id))
+
+    def _key(self, key_id: str) -> SigningKey | None:
+        """The key of this id: asked for again if it is not known, since another process may sign with a newer one."""
+        for fresh in (False, True):
+            for key in keys_of(self._secrets.read("signing-key", fresh=fresh)):
+                if key.id == key_id:
+                    return key
+        return None
+
+    def _signed(self, last_id: str, key: SigningKey) -> str:
+        text = json.dumps([*self._bound, last_id], sort_keys=True)
+        mac = hmac.digest(key.secret, f"{_PURPOSE}:{text}".encode(), "sha256")[:_MAC_BYTES]
+        payload = json.dumps([_FORMAT, key.id, last_id, mac.hex()], separators=(",", ":"))
+        return urlsafe_b64encode(payload.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> bytes:
+    return urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
 
 
 def _bad_cursor() -> Invalid:

@@ -208,6 +208,8 @@ class TestWithAKey:
         assert {route.path for route in routes() if route.public} == {
             *(f"/callbacks/{{token}}/{name}" for name in ("success", "failure", "heartbeat", "progress")),
             "/health",
+            "/job-types",
+            "/job-types/{type}",
             "/openapi.json",
             "/docs",
             "/docs/{name}",

@@ -31,7 +31,7 @@ def list_backfills(engine: Engine, request: Request) -> Response:
 
     query: PageQuery = request.query
     job_id = request.path["job_id"]
-    pages = List(request.tenant, f"backfills of {job_id}", "backfill", query)
+    pages = List(engine.secrets, request.tenant, f"backfills of {job_id}", "backfill", query)
     after = pages.after(query.cursor)
     found, last = service.listed(engine, request.tenant, job_id, limit=query.limit, after=after)
     items = [backfill_view(backfill) for backfill in found]

@@ -72,7 +72,7 @@ def create_calendar(engine: Engine, request: Request) -> Response:
 
 def list_calendars(engine: Engine, request: Request) -> Response:
     query: PageQuery = request.query
-    pages = List(request.tenant, "calendars", "", query)
+    pages = List(engine.secrets, request.tenant, "calendars", "", query)
     found, last = service.listed(engine, request.tenant, limit=query.limit, after=pages.after(query.cursor))
     items = [calendar_summary(each) for each in found]
     return Response(CalendarPage.model_construct(items=items, next_cursor=pages.cursor(last)))

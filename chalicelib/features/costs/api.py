@@ -91,7 +91,7 @@ def get_cost(engine: Engine, request: Request) -> Response:
     query: CostQuery = request.query
     job_id = request.path["job_id"]
     start_ms, end_ms = query.window(engine.clock.now_ms())
-    pages = List(request.tenant, f"cost of {job_id}", "run", query)
+    pages = List(engine.secrets, request.tenant, f"cost of {job_id}", "run", query)
     window = (start_ms, end_ms)
     total = spent(engine, request.tenant, job_id, window, limit=query.limit, after=pages.after(query.cursor))
     cost = JobCost.model_construct(

@@ -19,7 +19,7 @@ from chalicelib.features.runs.views import RunView, run_view
 
 def list_dead_letters(engine: Engine, request: Request) -> Response:
     query: PageQuery = request.query
-    pages = List(request.tenant, "dead letters", "run", query)
+    pages = List(engine.secrets, request.tenant, "dead letters", "run", query)
     after = pages.after(query.cursor)
     runs, last = service.listed(engine, request.tenant, limit=query.limit, after=after)
     known = jobs.read_many(engine, request.tenant, [run.job_id for run in runs])

@@ -51,7 +51,7 @@ def create_job(engine: Engine, request: Request) -> Response:
 
 def list_jobs(engine: Engine, request: Request) -> Response:
     query: JobsQuery = request.query
-    pages = List(request.tenant, "jobs", "job", query)
+    pages = List(engine.secrets, request.tenant, "jobs", "job", query)
     jobs, last = service.listed(
         engine,
         request.tenant,

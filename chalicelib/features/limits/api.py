@@ -42,7 +42,7 @@ def delete_tenant(engine: Engine, request: Request) -> Response:
 
 def list_targets(engine: Engine, request: Request) -> Response:
     query: PageQuery = request.query
-    pages = List(request.tenant, "targets", "", query)
+    pages = List(engine.secrets, request.tenant, "targets", "", query)
     after = pages.after(query.cursor) or ""
     targets = service.read(engine, request.tenant).limits.targets
     names = sorted(name for name in targets if name > after)

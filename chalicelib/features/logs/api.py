@@ -31,7 +31,7 @@ class LogsQuery(PageQuery):
 def list_lines(engine: Engine, request: Request) -> Response:
     query: LogsQuery = request.query
     run_id = request.path["run_id"]
-    pages = List(request.tenant, f"log of {run_id}", "", query)
+    pages = List(engine.secrets, request.tenant, f"log of {run_id}", "", query)
     after = _place(pages.after(query.cursor))
     wanted = Wanted(query.level, query.attempt, after, query.limit)
     told = read(engine, request.tenant, run_id, wanted, follow=query.follow)

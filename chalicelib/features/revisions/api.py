@@ -44,7 +44,7 @@ class Rollback(BaseModel):
 def list_revisions(engine: Engine, request: Request) -> Response:
     query: PageQuery = request.query
     job_id = request.path["job_id"]
-    pages = List(request.tenant, f"revisions of {job_id}", "revision", query)
+    pages = List(engine.secrets, request.tenant, f"revisions of {job_id}", "revision", query)
     after = pages.after(query.cursor)
     below = None if after is None else instant_of(after)
     found, more = service.listed(engine, request.tenant, job_id, limit=query.limit, below=below)

@@ -42,7 +42,7 @@ class RunsQuery(PageQuery):
 def list_runs_of_job(engine: Engine, request: Request) -> Response:
     query: RunsQuery = request.query
     job_id = request.path["job_id"]
-    pages = List(request.tenant, f"runs of {job_id}", "run", query)
+    pages = List(engine.secrets, request.tenant, f"runs of {job_id}", "run", query)
     after = pages.after(query.cursor)
     runs, last = service.of_job(engine, request.tenant, job_id, query.wants, limit=query.limit, after=after)
     return _page(runs, pages.cursor(last))
@@ -50,7 +50,7 @@ def list_runs_of_job(engine: Engine, request: Request) -> Response:
 
 def list_runs(engine: Engine, request: Request) -> Response:
     query: RunsQuery = request.query
-    pages = List(request.tenant, "runs", "run", query)
+    pages = List(engine.secrets, request.tenant, "runs", "run", query)
     after = pages.after(query.cursor)
     runs, last = service.of_tenant(engine, request.tenant, query.wants, limit=query.limit, after=after)
     return _page(runs, pages.cursor(last))

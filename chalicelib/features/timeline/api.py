@@ -46,7 +46,7 @@ def get_timeline(engine: Engine, request: Request) -> Response:
     query: TimelineQuery = request.query
     job_id = request.path["job_id"]
     start_ms, end_ms = query.window(engine.clock.now_ms())
-    pages = List(request.tenant, f"timeline of {job_id}", "run", query)
+    pages = List(engine.secrets, request.tenant, f"timeline of {job_id}", "run", query)
     after = pages.after(query.cursor)
     begin_ms = start_ms if after is None else instant_of(after) + 1
     told = service.told(engine, request.tenant, job_id, start_ms=begin_ms, end_ms=end_ms, limit=query.limit)
