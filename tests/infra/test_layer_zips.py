@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,15 @@ def test_a_layers_file_is_of_a_lane_pins_exactly_and_repeats_nothing_of_the_code
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     assert len(layer_zips.pins(path.read_text())) == len(lines)
     assert list(checks.twice((ROOT / "requirements.txt").read_text(), path.read_text(), path.name)) == []
+
+
+def test_what_two_layers_have_is_of_one_version_and_the_tests_run_with_it() -> None:
+    versions: dict[str, set[str]] = {}
+    for path in layer_zips.FOLDER.glob("*.txt"):
+        for name, version in layer_zips.pins(path.read_text()).items():
+            versions.setdefault(name, set()).add(version)
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+    assert {name: {metadata.version(name)} for name in versions} == versions
 
 
 @EACH
