@@ -18,6 +18,9 @@ MAX_FILTERS = 8
 MAX_BYTES = 262_144
 """So much may the strings with templates of one config come to, together."""
 
+MIN_DIGITS = 6
+"""Shorter numbers are no secrets by themselves."""
+
 Store = Literal["secrets", "secretsmanager"]
 _TAG = "job.tags."
 _NAME = re.compile(r"\s*([^\s|'\"{}$()]{1,200})\s*")
@@ -170,7 +173,7 @@ def templates(config: Any) -> Iterator[Templated | BadTemplate]:
 
 
 def rendered(config: Any, facts: Facts, sensitive: Callable[[str], object] = str) -> Any:
-    """The config with its templates filled in; `sensitive` is told each text that a secret went into.
+    """The config with its templates filled in; `sensitive` is told each text that a secret went into, if `is_telling`.
 
     BadTemplate for the first that cannot be filled in, or if all come to more than MAX_BYTES.
     """
@@ -206,9 +209,16 @@ class _Renderer:
         self._left -= len(written.encode("utf-8", "surrogatepass"))
         if self._left < 0:
             raise TemplateError(f"what is filled in comes to more than {MAX_BYTES} bytes")
-        if placeholder.secret is not None:
+        if placeholder.secret is not None and is_telling(found):
             self._sensitive(written)
         return found
+
+
+def is_telling(value: Value) -> bool:
+    """Whether a secret's value is to be hidden: texts, and numbers of six digits or more; not a port, or `true`."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, str) or len(text_of(value)) >= MIN_DIGITS
 
 
 def _placeholder(text: str, position: int) -> tuple[Placeholder, int]:

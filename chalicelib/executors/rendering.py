@@ -11,7 +11,7 @@ from chalicelib.domain.merge_patch import merged
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.domain.run import Run
 from chalicelib.domain.template_filters import TemplateError, Value, text_of
-from chalicelib.domain.templates import BadTemplate, Facts, SecretRef, has_templates, rendered
+from chalicelib.domain.templates import BadTemplate, Facts, SecretRef, has_templates, is_telling, rendered
 from chalicelib.ports.job_secrets import JobSecrets
 
 UNSEEN = "unseen"
@@ -64,7 +64,8 @@ def filled(job: Job, run: Run, secrets: JobSecrets) -> Filled:
 
     def secret(ref: SecretRef) -> Value:
         found = _secret(secrets, job.tenant, ref)
-        seen.append(text_of(found))
+        if is_telling(found):
+            seen.append(text_of(found))
         return found
 
     facts = replace(facts_of(job, run), secret=secret)

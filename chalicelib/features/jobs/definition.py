@@ -3,14 +3,14 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from chalicelib.domain.errors import FieldProblem, Invalid
 from chalicelib.domain.job import JobDefinition
 from chalicelib.domain.merge_patch import merged
 from chalicelib.domain.templates import Facts
 from chalicelib.executors import registry
-from chalicelib.features.jobs.samples import sample_facts, sampled, target_problems
+from chalicelib.features.jobs.samples import sample_facts, sampled, samples_of, target_problems
 from chalicelib.features.validation import problems_of, refusal
 
 SHORT_TYPE = "ATLEAST_ONCE"
@@ -70,16 +70,20 @@ def config_problems(type_: str, config: Any, sample: Facts) -> list[FieldProblem
         ]
     if not isinstance(config, dict):
         return []
+    tried = [_model_problems(spec.config, config, each) for each in samples_of(config, sample)]
+    return min(tried, key=len) or target_problems(config, sample, spec.target, _CONFIG)
+
+
+def _model_problems(model: type[BaseModel], config: dict[str, Any], sample: Facts) -> list[FieldProblem]:
     filled = sampled(config, sample, _CONFIG)
     if filled.problems:
         return filled.problems
     try:
-        spec.config.model_validate(filled.config)
+        model.model_validate(filled.config)
     except ValidationError as error:
         found = problems_of(error, filled.config, _CONFIG)
-        if certain := [each for each in found if each.pointer not in filled.unknown]:
-            return certain
-    return target_problems(config, sample, spec.target, _CONFIG)
+        return [each for each in found if each.pointer not in filled.unknown]
+    return []
 
 
 def _callback_problems(type_: str, callback: Any) -> list[FieldProblem]:

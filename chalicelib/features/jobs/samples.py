@@ -22,6 +22,8 @@ from chalicelib.features.validation import MAX_PROBLEMS
 
 _RUN, _JOB = "run_01KVB7TZ00F3Z9S8D0QX4Y1W2E", "job_01KVB7TYZ0A1B2C3D4E5F6G7H8"
 _NOMINAL_MS = 1_777_636_800_000
+SECRETS = ("sample", "443")
+"""What may stand for a secret: it is a part of a text, or of a number."""
 _OTHERWISE = "https://otherwise.invalid/"
 """Another secret than the sample's: as a part of a URL, or as the whole of it, it leads elsewhere."""
 _CODE = "invalid_template"
@@ -37,7 +39,7 @@ class Sampled:
 
 
 def sample_facts(name: Any, tags: Any) -> Facts:
-    """A run of a job with this name and these tags, as far as they are what they should be."""
+    """A run of a job with this name and these tags, as far as they are what they should be. Its secrets are texts."""
     known = tags if isinstance(tags, Mapping) else {}
     return Facts(
         run_id=_RUN,
@@ -49,8 +51,19 @@ def sample_facts(name: Any, tags: Any) -> Facts:
         job_name=name if isinstance(name, str) else "job",
         tenant="default",
         tags={key: value for key, value in known.items() if isinstance(value, str)},
-        secret=lambda _ref: "sample",
+        secret=lambda _ref: SECRETS[0],
     )
+
+
+def samples_of(config: dict[str, Any], sample: Facts) -> list[Facts]:
+    """The sample; if the config names secrets, with each of SECRETS in their place. One that fits is enough."""
+    if not any(isinstance(each, Templated) and each.secrets for each in templates(config)):
+        return [sample]
+    return [_with_secret(sample, each) for each in SECRETS]
+
+
+def _with_secret(sample: Facts, text: str) -> Facts:
+    return replace(sample, secret=lambda _ref: text)
 
 
 def sampled(config: dict[str, Any], sample: Facts, prefix: str) -> Sampled:

@@ -30,7 +30,11 @@ SECRET = 'hun"ter 2/ü'
 def secrets() -> MemoryJobSecrets:
     made = MemoryJobSecrets()
     made.put(TENANT, "secrets.token", SECRET)
-    made.put(TENANT, "secretsmanager.db", json.dumps({"password": SECRET, "port": 5432, "none": None}))
+    made.put(
+        TENANT,
+        "secretsmanager.db",
+        json.dumps({"password": SECRET, "port": 5432, "pin": 987654, "tls": True, "none": None}),
+    )
     made.put("another", "secrets.theirs", "theirs")
     return made
 
@@ -98,7 +102,9 @@ def test_secrets_are_read_as_they_are_named_and_those_of_no_other_config(secrets
         ("${{ secrets.token | upper }}", "***", "in capitals"),
         ("${{ secretsmanager.db.password }}", "***", "a field"),
         ("${{ secretsmanager.db.port }}", 5432, "a number stays one"),
-        ("port ${{ secretsmanager.db.port }}", "port ***", "and is masked in texts"),
+        ("port ${{ secretsmanager.db.port }}", "port 5432", "and a short one is no secret"),
+        ("pin ${{ secretsmanager.db.pin }}", "pin ***", "a long one is"),
+        ("tls: ${{ secretsmanager.db.tls }}", "tls: true", "nor is what may be true or false"),
         ("${{ secretsmanager.db }}", "***", "all of it"),
     ],
 )

@@ -46,6 +46,7 @@ def http(url: str, **config: Any) -> dict[str, Any]:
         (http("https://example.com/", method="${{ secrets.method }}"), "what only the run knows"),
         (http("https://example.com/", body={"at": ["${{ run.nominal }}"]}), "deep inside"),
         (http("https://example.com/", body="$${{ nothing }}"), "escaped"),
+        (http("https://example.com:${{ secretsmanager.x.port }}/"), "a secret port"),
         (job("dummy", {"duration_seconds": "${{ run.attempt }}"}), "a number for a number"),
         (job("dummy", {"duration_seconds": "${{ secretsmanager.db.seconds }}"}), "or what may be one"),
         ({"schedule": "0 0 * * *", "api": "https://example.com/${{ run.id }}"}, "in the short form"),
@@ -90,7 +91,7 @@ def test_a_config_with_templates_is_saved_as_it_was_sent(api: ApiClient, body: A
             "a text for a number",
         ),
         (
-            job("dummy", {"duration_seconds": "1${{ secrets.a }}"}),
+            job("dummy", {"duration_seconds": "x${{ secrets.a }}"}),
             "/config/duration_seconds",
             "number",
             "no number",
