@@ -115,7 +115,8 @@ class Deprecation:
 class Route:
     """One operation. `errors` are those that do not follow from the rest; `conditional`: If-Match; `public`: no key.
 
-    `once`: it makes something, and an Idempotency-Key keeps it from making it twice. `rule` names the permission that
+    `once`: it makes something, and an Idempotency-Key keeps it from making it twice. `replayed`: it changes something,
+    and a repeat with the same key is given the first answer again. `rule` names the permission that
     it needs, such as `jobs:read`; a public route has none.
     """
 
@@ -132,5 +133,6 @@ class Route:
     conditional: bool = False
     public: bool = False
     once: bool = False
+    replayed: bool = False
     rule: str = ""
     deprecated: Deprecation | None = None

@@ -42,19 +42,19 @@ def once(
     """
     if key is None:
         return make(lambda _id: ())
-    known = _known(engine, tenant, key)
-    if known is None:
+    found = known(engine, tenant, key)
+    if found is None:
         now_s = engine.clock.now_ms() // 1000
         try:
-            return make(lambda made_id: (("catalog", _noted(tenant, key, made_id, now_s)),))
+            return make(lambda made_id: (("catalog", noted(tenant, key, made_id, now_s)),))
         except (ConditionFailed, Conflict, NotFound, Unavailable) as refused:
-            known = _known(engine, tenant, key)
-            if known is None and isinstance(refused, ConditionFailed):
+            found = known(engine, tenant, key)
+            if found is None and isinstance(refused, ConditionFailed):
                 raise Conflict("Somebody else came between; try again.") from None
-            if known is None:
+            if found is None:
                 raise
     try:
-        return again(known)
+        return again(found)
     except NotFound:
         raise Conflict("What this Idempotency-Key made is gone; use a new key.") from None
 
@@ -63,7 +63,7 @@ def _place(tenant: str, key: IdempotencyKey) -> Key:
     return f"{tenant}#idempotency", f"{key.operation}#{key.key}"
 
 
-def _noted(tenant: str, key: IdempotencyKey, made_id: str, now_s: int) -> Put:
+def noted(tenant: str, key: IdempotencyKey, made_id: str, now_s: int) -> Put:
     """The note, unless there is one that is still good: DynamoDB may be days late with removing what has expired."""
     pk, sk = _place(tenant, key)
     item: Item = {
@@ -76,7 +76,8 @@ def _noted(tenant: str, key: IdempotencyKey, made_id: str, now_s: int) -> Put:
     return Put(item, any_of(Absent(), Below("expires_at", now_s + 1)))
 
 
-def _known(engine: Engine, tenant: str, key: IdempotencyKey) -> str | None:
+def known(engine: Engine, tenant: str, key: IdempotencyKey) -> str | None:
+    """What was noted for the key, None if nothing is. IdempotencyKeyReused if it came with another payload."""
     item = engine.db.catalog.get(_place(tenant, key))
     if item is None or int(item["expires_at"]) <= engine.clock.now_ms() // 1000:
         return None

@@ -21,8 +21,14 @@ def checked_key(value: str | None) -> str | None:
     return value
 
 
-def idempotency_key(operation: str, path: Mapping[str, str], payload: Any, key: str) -> IdempotencyKey:
+def idempotency_key(
+    operation: str, path: Mapping[str, str], query: Mapping[str, Any], payload: Any, key: str
+) -> IdempotencyKey:
     """The key with a fingerprint of the request: the order of names and white space play no part in it."""
-    asked = json.dumps([operation, dict(path), payload or {}], sort_keys=True, separators=(",", ":"))
+    asked = json.dumps(
+        [operation, dict(path), payload or {}, *([dict(query)] if query else [])],
+        sort_keys=True,
+        separators=(",", ":"),
+    )
     fingerprint = blake2b(asked.encode(), digest_size=16).hexdigest()
     return IdempotencyKey(operation, key, fingerprint)

@@ -31,7 +31,13 @@ _ONCE = (
     "A key of your own. For 24 hours a repeat with the same key makes nothing new: it is answered with what the first "
     "request made, as it is by then. The same key with another payload is refused (`idempotency_key_reused`)."
 )
-_REPEATABLE = "Accepted on every POST. This one may be repeated without a key, so it changes nothing here."
+_REPLAYED = (
+    "A key of your own. For 24 hours a repeat with the same key changes nothing, and is given the first answer again, with "
+    "`Idempotency-Replayed: true`. The same key with another payload is refused (`idempotency_key_reused`)."
+)
+_REPEATABLE = (
+    "Accepted on every POST. This one changes nothing that a repeat would change again, so no key is needed."
+)
 _HEADERS = {
     "ETag": "The revision, in quotes.",
     "Location": "Where the new thing is.",
@@ -167,7 +173,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _idempotency_parameter(route: Route) -> dict[str, Any]:
-    told = _ONCE if route.once else _REPEATABLE
+    told = _ONCE if route.once else _REPLAYED if route.replayed else _REPEATABLE
     schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": KEY_PATTERN}
     return {"name": "Idempotency-Key", "in": "header", "description": told, "schema": schema}
 

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowe
 from chalicelib.domain.trace import parent_of
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Origin, Principal, Request, Response, Route
+from chalicelib.features.replay import replayed
 from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object, decode_text
 from chalicelib.http.headers import for_origin, for_preflight, of_deprecation
@@ -108,16 +109,18 @@ class Pipeline:
         key = checked_key(incoming.headers.get("idempotency-key")) if route.method == "POST" else None
         query = _query(route, incoming.query)
         value = _decoded(route.body, incoming) if route.body else None
+        known = idempotency_key(route.path, incoming.path, incoming.query, value, key) if key else None
         request = Request(
             principal,
             incoming.path,
             query,
             _parsed(route.body, value) if route.body and value is not None else None,
             incoming.headers.get("if-match") if route.conditional else None,
-            idempotency_key(route.path, incoming.path, value, key) if key and route.once else None,
+            known if route.once else None,
             Origin(incoming.request_id, parent_of(incoming.headers.get("traceparent"))),
         )
-        return route.handler(services.engine, request)
+        engine, kept = services.engine, known if route.replayed else None
+        return replayed(engine, principal.tenant, kept, lambda: route.handler(engine, request))
 
     def _route(self, incoming: Incoming) -> Route:
         found = self._known(incoming)

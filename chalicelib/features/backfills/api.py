@@ -106,6 +106,7 @@ ROUTES = (
         summary="Cancel a backfill",
         tag="backfills",
         rule="runs:write",
+        replayed=True,
         description="It starts nothing more; what it has started or queued goes on. One that is over stays as it is.",
         body=Body(model=NoFields, required=False),
         answers=(Answer(description="The backfill as it is now.", model=BackfillView),),

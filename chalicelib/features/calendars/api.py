@@ -253,6 +253,7 @@ ROUTES = (
         summary="Exclude the days of an iCalendar file",
         tag="calendars",
         rule="calendars:write",
+        replayed=True,
         description="All-day events exclude their days, timed ones each day that they touch in the calendar's zone "
         "(UTC if it has none). Cancelled events do not count. Recurrences are expanded from the beginning of last year "
         "to the end of the tenth year from now: import again before then. " + _AT_ONCE,

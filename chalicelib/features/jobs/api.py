@@ -259,6 +259,7 @@ ROUTES = (
         summary="Pause a job",
         tag="jobs",
         rule="jobs:write",
+        replayed=True,
         description="No occurrence starts any more, until the job is resumed or the given moment comes. Retries of "
         "runs that had begun go on, and triggers work. A paused job gets the note and the end that are given.",
         body=Body(
@@ -277,6 +278,7 @@ ROUTES = (
         summary="Resume a paused job",
         tag="jobs",
         rule="jobs:write",
+        replayed=True,
         description="What it missed falls under the job's misfire rules. An active job stays as it is.",
         body=_NOTHING,
         answers=_SHOWN,
@@ -290,6 +292,7 @@ ROUTES = (
         summary="Leave out a job's next occurrences",
         tag="jobs",
         rule="jobs:write",
+        replayed=True,
         description="The next `count` occurrences from now on, whatever was to be left out before. They are recorded "
         "as skipped, with the reason `skip_next`. Another schedule ends it.",
         body=Body(model=SkipBody, examples={"two": {"count": 2}}),

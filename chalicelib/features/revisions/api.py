@@ -126,6 +126,7 @@ ROUTES = (
         summary="Give a job the definition of an earlier revision",
         tag="revisions",
         rule="jobs:write",
+        replayed=True,
         description="A new revision, checked by the rules of today; a paused job stays paused.",
         body=Body(model=Rollback, examples={"back": {"revision": 3}}),
         answers=(Answer(description="The job as it is now.", model=SavedJob, headers=("ETag",)),),

@@ -120,6 +120,7 @@ ROUTES = (
         summary="Cancel a run",
         tag="runs",
         rule="runs:write",
+        replayed=True,
         description="One that waits, or lies between attempts, is cancelled at once. One under way is asked to stop: "
         "its worker learns of it within about ten seconds. What it did until then stays done.",
         body=Body(model=NoFields, required=False),
