@@ -32,8 +32,8 @@ _ONCE = (
     "request made, as it is by then. The same key with another payload is refused (`idempotency_key_reused`)."
 )
 _REPLAYED = (
-    "A key of your own. For 24 hours a repeat with the same key changes nothing, and is given the first answer again, with "
-    "`Idempotency-Replayed: true`. The same key with another payload is refused (`idempotency_key_reused`)."
+    "A key of your own. For 24 hours a repeat with the same key changes nothing, and is given the first answer again, "
+    "with `Idempotency-Replayed: true`. The same key with another payload is refused (`idempotency_key_reused`)."
 )
 _REPEATABLE = (
     "Accepted on every POST. This one changes nothing that a repeat would change again, so no key is needed."
