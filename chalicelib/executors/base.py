@@ -47,7 +47,8 @@ class ExecutorSpec:
     `calls_back`: its jobs may wait for a callback.
     `example`: a config; `examples`: more jobs by their titles, each a definition without its `type`.
     `target`: the host that a run with this config goes to, as limits name it (lower case, without port); None if it
-    goes nowhere, or cannot be told. It never raises.
+    goes nowhere, or cannot be told. It never raises. Templates are filled in by then, but a secret is some other text:
+    a host that follows from one is refused when the job is saved.
     `permissions`: what its jobs need; `errors`: the kinds of failure beside COMMON_ERRORS; `limits`: sentences.
     """
 

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import decode_job, job_key
 from chalicelib.engine.wheel.timers import JobTimer, decode_timer, partition
+from chalicelib.executors import registry
 from tests.support.api import HTTP_JOB, ApiClient
 from tests.support.memory import FakeClock
 
@@ -158,7 +159,7 @@ def test_all_that_is_wrong_with_a_job_is_told_at_once(api: ApiClient) -> None:
 
 def test_a_refusal_names_the_job_types_that_there_are(api: ApiClient) -> None:
     answer = api.post("/jobs", {**HTTP_JOB, "type": "teleport"})
-    assert "dummy, http" in answer.json["errors"][0]["message"]
+    assert f"Known are: {', '.join(registry.types())}." in answer.json["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])

@@ -36,7 +36,10 @@ class JobType(BaseModel):
         description="Whose workers run it. `fast` stands for `fast`, `urgent` and `long`: see the job's time limit."
     )
     calls_back: bool = Field(description="Whether its jobs may wait for a callback.")
-    config_schema: dict[str, Any] = Field(description="The JSON Schema (2020-12) of a job's `config`.")
+    config_schema: dict[str, Any] = Field(
+        description="The JSON Schema (2020-12) of a job's `config`, with its templates filled in: a text that is one "
+        "template may stand wherever its value may."
+    )
     permissions: list[Need]
     errors: list[ErrorKind] = Field(description="Kinds of failure, as `retry_on` and `give_up_on` take them.")
     limits: list[str]
