@@ -46,6 +46,7 @@ _BEFORE_A_SESSION: tuple[tuple[str, ErrorKind], ...] = (
     ("does not exist", "authentication"),
     ("permission denied", "authentication"),
     ("fe_sendauth", "authentication"),
+    ("cleartext password", "authentication"),
     ("authentication method requirement", "authentication"),
 )
 
@@ -66,6 +67,10 @@ def _without_a_code(error: psycopg.Error) -> SqlFailure:
     """The client's own: the connection is lost, or it cannot make sense of a value."""
     if isinstance(error, psycopg.OperationalError):
         return SqlFailure("connection", "The connection with PostgreSQL was lost.")
+    if isinstance(error, psycopg.ProgrammingError):
+        return SqlFailure(
+            "database", "Statements of this kind, such as COPY, cannot be run here.", retryable=False
+        )
     return SqlFailure(
         "database", f"A value could not be read or bound: {type(error).__name__}.", retryable=False
     )

@@ -21,6 +21,12 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
 
 
 @pytest.fixture
+def postgresql(tmp_path: Path) -> Iterator[Database]:
+    with database("postgresql", tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
     with database("sqlite", tmp_path) as found:
         yield found

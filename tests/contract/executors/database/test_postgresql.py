@@ -1,18 +1,10 @@
 """What only PostgreSQL has."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from chalicelib.domain.outcome import Failed
 from chalicelib.ports.run_log import RunLog
-from tests.support.databases import Database, database
-
-
-@pytest.fixture
-def found(tmp_path: Path) -> Iterator[Database]:
-    with database("postgresql", tmp_path) as one:
-        yield one
+from tests.support.databases import Database
 
 
 @pytest.mark.parametrize(
@@ -31,21 +23,38 @@ def found(tmp_path: Path) -> Iterator[Database]:
         ("'192.168.0.1'::inet", "192.168.0.1", "what JSON does not know is text"),
     ],
 )
-def test_a_value_has_one_form_in_json(found: Database, sql: str, value: object, why: str) -> None:
-    assert found.rows(f"SELECT {sql} AS v") == [{"v": value}], why
+def test_a_value_has_one_form_in_json(postgresql: Database, sql: str, value: object, why: str) -> None:
+    assert postgresql.rows(f"SELECT {sql} AS v") == [{"v": value}], why
 
 
-def test_what_changes_rows_may_return_them(found: Database) -> None:
+def test_what_changes_rows_may_return_them(postgresql: Database) -> None:
     sql = "WITH made AS (INSERT INTO {t} VALUES (1, 'one'), (2, 'two') RETURNING id) SELECT id FROM made ORDER BY id"
-    assert found.rows(sql) == [{"id": 1}, {"id": 2}]
-    assert found.rows("DELETE FROM {t} WHERE id = 1 RETURNING name") == [{"name": "one"}]
+    assert postgresql.rows(sql) == [{"id": 1}, {"id": 2}]
+    assert postgresql.rows("DELETE FROM {t} WHERE id = 1 RETURNING name") == [{"name": "one"}]
 
 
-def test_what_the_server_remarks_is_logged(found: Database) -> None:
+def test_what_the_server_remarks_is_logged(postgresql: Database) -> None:
     log = RunLog()
-    found.run("DO $$ BEGIN RAISE NOTICE 'half done'; RAISE WARNING 'odd'; END $$", log=log)
+    postgresql.run("DO $$ BEGIN RAISE NOTICE 'half done'; RAISE WARNING 'odd'; END $$", log=log)
     assert [(line.level, line.message) for line in log.drain()] == [("info", "half done"), ("warning", "odd")]
 
 
-def test_a_statement_that_takes_no_transaction_is_carried_out_without(found: Database) -> None:
-    assert found.rows("VACUUM {t}", "SELECT count(*) AS n FROM {t}", transaction=False) == [{"n": 0}]
+def test_a_statement_that_takes_no_transaction_is_carried_out_without(postgresql: Database) -> None:
+    assert postgresql.rows("VACUUM {t}", "SELECT count(*) AS n FROM {t}", transaction=False) == [{"n": 0}]
+
+
+@pytest.mark.parametrize("sql", ["COPY (SELECT 1) TO STDOUT", "COPY {t} FROM STDIN"])
+def test_copying_is_refused_at_once(postgresql: Database, sql: str) -> None:
+    outcome = postgresql.run(sql)
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.retryable) == ("database", False)
+    assert "COPY" in outcome.message
+    assert postgresql.rows("SELECT count(*) AS n FROM {t}") == [{"n": 0}]
+
+
+def test_a_rule_that_is_checked_at_the_commit_is_no_lost_connection(postgresql: Database) -> None:
+    postgresql.ask("ALTER TABLE {t} ADD CONSTRAINT {t}_late UNIQUE (name) DEFERRABLE INITIALLY DEFERRED")
+    postgresql.ask("ALTER TABLE {t} DROP CONSTRAINT {t}_name_key")
+    outcome = postgresql.run("INSERT INTO {t} VALUES (1, 'one'), (2, 'one')")
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.retryable) == ("database", False)
