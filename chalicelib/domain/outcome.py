@@ -51,4 +51,20 @@ class Waiting:
     outputs: tuple[StoredOutput, ...] = ()
 
 
-Outcome = Succeeded | Failed | Waiting
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The work goes on elsewhere for long, and a worker looks now and then how it is going.
+
+    `handle` is small JSON by which the work is found again; `result` is what is known of it until now, empty for
+    nothing new. `deadline_seconds` count from the start of the attempt; those of its first such outcome hold.
+    `look_after_seconds`: when to look again; None: soon at first, then less and less often.
+    """
+
+    handle: dict[str, Any]
+    result: dict[str, Any]
+    deadline_seconds: float
+    look_after_seconds: float | None = None
+    outputs: tuple[StoredOutput, ...] = ()
+
+
+Outcome = Succeeded | Failed | Waiting | Following

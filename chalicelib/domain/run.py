@@ -94,7 +94,14 @@ TRANSITIONS = (
     Transition(_S.RUNNING, _S.RETRYING, "worker", "the attempt failed and another one is due"),
     Transition(_S.RUNNING, _S.FAILED, "worker", "the last attempt failed"),
     Transition(_S.RUNNING, _S.TIMED_OUT, "worker", "the last attempt ran out of time"),
-    Transition(_S.RUNNING, _S.WAITING, "worker", "its work is accepted elsewhere, which will call back"),
+    Transition(
+        _S.RUNNING,
+        _S.WAITING,
+        "worker",
+        "its work goes on elsewhere, which will call back or is looked after",
+    ),
+    Transition(_S.WAITING, _S.RUNNING, "worker", "it looks how the work that it follows is going"),
+    Transition(_S.WAITING, _S.FAILED, "worker", "its job is gone, so that nobody can follow its work"),
     Transition(_S.WAITING, _S.SUCCEEDED, "callback", "it reported a success"),
     Transition(_S.WAITING, _S.RETRYING, "callback", "it reported a failure, and another attempt is due"),
     Transition(_S.WAITING, _S.FAILED, "callback", "it reported that the last attempt failed"),
@@ -126,8 +133,8 @@ TRANSITIONS = (
 class Attempt:
     """One attempt; `number` counts from 1. `error` is {"kind", "message", "status"?}.
 
-    Stored when it has ended, or while it waits for its callback: then with what accepted it as the `result`. `outputs`
-    are the files that it has stored.
+    Stored when it has ended, or while its work goes on elsewhere: then with what is known of that as the `result`.
+    `outputs` are the files that it has stored.
     """
 
     number: int
@@ -177,9 +184,11 @@ class Run:
     looked_ms: int | None = None
     """When a worker last put it off, together with the timer that rings it again."""
     callback_by_ms: int | None = None
-    """By when its latest attempt must have called back; None if it is not to call back."""
+    """By when its latest attempt must have called back, or what it follows must be over; None if it does neither."""
     heartbeat_ms: int | None = None
     """How long it may be silent while it waits for its callback; None: until the deadline."""
+    handle: dict[str, Any] | None = None
+    """By what the work is found that its latest attempt follows; None if it follows none."""
     backfill: str | None = None
     """The backfill that made it."""
     note: str | None = None

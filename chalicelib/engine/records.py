@@ -128,6 +128,8 @@ def encode_run(run: Run, *, expires_at: int) -> Item:
         item["leases"] = encode_leases(run.leases)
     if run.trial:
         item["trial"] = 1
+    if run.handle is not None:
+        item["handle"] = encode_handle(run.handle)
     if run.overrides:
         item["overrides"] = json.dumps(run.overrides, separators=(",", ":"), ensure_ascii=False)
     if run.attempts:
@@ -167,6 +169,7 @@ def decode_run(item: Item) -> Run:
         trigger=item["trigger"],  # type: ignore[arg-type]
         owner=str(item.get("owner", "")),
         overrides=json.loads(str(item["overrides"])) if "overrides" in item else None,
+        handle=json.loads(str(item["handle"])) if "handle" in item else None,
         attempts=decode_attempts(str(item.get("attempts", "[]"))),
         dead="dead_pk" in item,
         mb_ms=int(item.get("mb_ms", 0)),
@@ -176,6 +179,11 @@ def decode_run(item: Item) -> Run:
         progress=decode_progress(str(item["progress"])) if "progress" in item else None,
         **values,
     )
+
+
+def encode_handle(handle: dict[str, Any]) -> str:
+    """As compact JSON."""
+    return json.dumps(handle, separators=(",", ":"), ensure_ascii=False)
 
 
 def encode_leases(leases: tuple[tuple[str, int], ...]) -> str:

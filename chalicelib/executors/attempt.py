@@ -1,7 +1,8 @@
-"""One attempt: the job's config, filled in, against its type's model, then the type's executor."""
+"""One attempt: the job's config, filled in, against its type's model, then the type's executor; and looks after it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,9 +12,10 @@ from chalicelib.domain.masking import Masks
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.domain.run import Run
 from chalicelib.domain.templates import BadTemplate
-from chalicelib.executors.base import Call, Callback, ExecutorSettings, Means
+from chalicelib.executors.base import Call, Callback, ExecutorSettings, ExecutorSpec, Handle, Means
+from chalicelib.executors.following import begun, followable, looked_after, not_now, silenced
 from chalicelib.executors.outputs import Noted
-from chalicelib.executors.registry import executor, spec
+from chalicelib.executors.registry import executor, follower, spec
 from chalicelib.executors.rendering import Filled, SecretUnavailable, discreet, filled, public_config
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.contact import Contact
@@ -40,27 +42,66 @@ def attempts(
     """What carries out attempts: called with a job, its run, a deadline in monotonic seconds, a contact.
 
     It never raises. `callback_url` gives the address of a run that is to call back, or raises Unavailable. What an
-    outcome, a report of progress or a line of the log says of the secrets that the config names is blacked out.
+    outcome, a report of progress or a line of the log says of the secrets that the config names is blacked out. For a
+    run that follows its work it looks how that is going.
     """
+    return _Attempts(clock, settings, callback_url, secrets, means)
 
-    def attempt(job: Job, run: Run, deadline: float, stop: Contact) -> Outcome:
+
+@dataclass(frozen=True, slots=True)
+class _Attempts:
+    """See `attempts`."""
+
+    clock: Clock
+    settings: ExecutorSettings
+    callback_url: Callable[[Run], str]
+    secrets: JobSecrets
+    means: Means
+
+    def __call__(self, job: Job, run: Run, deadline: float, stop: Contact) -> Outcome:
+        if run.handle is not None:
+            return self._look(job, run, run.handle, deadline, stop)
         kind, execute = spec(job.type), executor(job.type)
         if kind is None or execute is None:
             return Failed("unknown", f"This deployment has no job type {job.type!r}.")
-        given = _given(job, run, secrets)
+        given = _given(job, run, self.secrets)
         if isinstance(given, Failed):
             return given
         try:
             config = kind.config.model_validate(given.config)
-            callback = _callback(run, callback_url)
+            callback = _callback(run, self.callback_url)
         except ValidationError as error:
             return _unfit(given, error)
         except Unavailable as error:
             return Failed("unknown", f"There is no address for its callback. {error.message}")
         masks = Masks(given.secrets)
         stop.masks = stop.log.masks = Masks([*given.secrets, _token(callback)]) if callback else masks
-        files = Noted(means.outputs(run, deadline, stop))
-        call = Call(
+        files = Noted(self.means.outputs(run, deadline, stop))
+        call = replace(self._call(config, run, deadline, stop), outputs=files, callback=callback)
+        outcome = replace(discreet(execute(call), masks), outputs=files.files)
+        outcome = followable(outcome, job.type)
+        return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome
+
+    def _look(self, job: Job, run: Run, handle: Handle, deadline: float, stop: Contact) -> Outcome:
+        """The continuation of an attempt whose work goes on elsewhere: by the type that has begun it."""
+        type_, work = begun(handle)
+        kind, following = spec(type_), follower(type_)
+        if kind is None or following is None:
+            return Failed("unknown", f"This deployment cannot follow work of the type {type_!r}.")
+        given = _given(job, run, self.secrets)
+        if isinstance(given, Failed) and given.retryable:
+            return not_now(run, given)
+        config, masks = _known(kind, given)
+        if masks is not None:
+            stop.masks = stop.log.masks = masks
+        files = Noted(self.means.outputs(run, deadline, stop))
+        call = replace(self._call(config, run, deadline, stop), outputs=files)
+        outcome = looked_after(call, following, run, work)
+        outcome = silenced(outcome) if masks is None else discreet(outcome, masks)
+        return followable(replace(outcome, outputs=files.files), type_)
+
+    def _call(self, config: Any, run: Run, deadline: float, stop: Contact) -> Call:
+        return Call(
             config=config,
             run_id=run.id,
             job_id=run.job_id,
@@ -69,21 +110,26 @@ def attempts(
             fence=run.fence,
             nominal_ms=run.nominal_ms,
             deadline=deadline,
-            clock=clock,
-            settings=settings,
+            clock=self.clock,
+            settings=self.settings,
             stop=stop,
-            callback=callback,
             log=stop.log,
-            outputs=files,
-            cloud=means.cloud(run, deadline, stop),
-            state=means.state(run),
-            sandbox=means.sandbox,
+            cloud=self.means.cloud(run, deadline, stop),
+            state=self.means.state(run),
+            sandbox=self.means.sandbox,
             trace=run.trace,
         )
-        outcome = replace(discreet(execute(call), masks), outputs=files.files)
-        return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome
 
-    return attempt
+
+def _known(kind: ExecutorSpec, given: Filled | Failed) -> tuple[Any, Masks | None]:
+    """The config for a look, None if it fits the type no more; what to black out, None if nobody knows that."""
+    if isinstance(given, Failed):
+        return None, None
+    try:
+        config = kind.config.model_validate(given.config)
+    except ValidationError:
+        config = None
+    return config, Masks(given.secrets)
 
 
 def _given(job: Job, run: Run, secrets: JobSecrets) -> Filled | Failed:

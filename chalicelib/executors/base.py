@@ -154,3 +154,16 @@ class Means:
 Executor = Callable[[Call], Outcome]
 """Makes the effect of one attempt. It returns before the deadline, or very shortly after it; likewise if it is to stop:
 any failure will do then, since the run is recorded as cancelled."""
+Handle = dict[str, Any]
+"""Small JSON by which work elsewhere is found again: at most 2 KB, and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """How a type looks after work that its executor has returned as Following.
+
+    `follow` says how it is going, `stop` ends it; both within a few seconds. They raise what the call's ports raise.
+    """
+
+    follow: Callable[[Call, Handle], Outcome]
+    stop: Callable[[Call, Handle], None]

@@ -10,7 +10,7 @@ import chalicelib.executors as package
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.lanes import Lane
 from chalicelib.domain.outcome import Failed, Outcome
-from chalicelib.executors.base import Call, Executor, ExecutorSpec
+from chalicelib.executors.base import Call, Executor, ExecutorSpec, Follower
 from chalicelib.ports.cloud import CloudError
 from chalicelib.ports.outputs import OutputTooLarge, OutputUnavailable
 
@@ -33,6 +33,11 @@ def lane(type_: str) -> Lane:
 def executor(type_: str) -> Executor | None:
     """What carries out the type's jobs, None if there is no such type. It never raises, it returns Failed."""
     return None if type_ not in types() else _executor(type_)
+
+
+def follower(type_: str) -> Follower | None:
+    """How the type's work is followed: `follow` and `stop` of its module `run`; None if it has none."""
+    return None if type_ not in types() else _follower(type_)
 
 
 @cache
@@ -61,6 +66,12 @@ def _executor(type_: str) -> Executor:
     return contained(_module(type_, "run").execute)
 
 
+@cache
+def _follower(type_: str) -> Follower | None:
+    module = _module(type_, "run")
+    return Follower(module.follow, module.stop) if hasattr(module, "follow") else None
+
+
 def contained(execute: Executor) -> Executor:
     """The executor, whose exceptions become a Failed: this is the only place where that happens.
 
@@ -77,12 +88,12 @@ def contained(execute: Executor) -> Executor:
         except Unavailable as error:
             return Failed("output" if isinstance(error, OutputUnavailable) else "unknown", error.message)
         except Exception as surprise:  # noqa: BLE001 - whatever an executor meets is the run's failure
-            return Failed("unknown", _told(surprise))
+            return Failed("unknown", told(surprise))
 
     return run
 
 
-def _told(surprise: Exception) -> str:
+def told(surprise: Exception) -> str:
     """The class and the place, without the message: that may hold a secret of the job."""
     place = traceback.extract_tb(surprise.__traceback__)[-1]
     where = place.filename.replace("\\", "/").rpartition("/")[2]

@@ -74,7 +74,14 @@ class Overdue:
     existing: Run
 
 
-Decision = Start | Mine | Skip | Later | GiveUp | Cancel | Drop | StillWaiting | Overdue
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The work that it follows is to be looked after."""
+
+    existing: Run
+
+
+Decision = Start | Mine | Skip | Later | GiveUp | Cancel | Drop | StillWaiting | Overdue | Look
 
 
 def refusal(job: Job | None, message: RunMessage, *, now_ms: int) -> SkipReason | None:
@@ -118,6 +125,8 @@ def decide_start(
     if existing.status is RunStatus.WAITING:
         if existing.attempt != message.attempt:
             return Drop()
+        if existing.handle is not None:
+            return Look(existing) if _is_to_be_looked_after(existing, now_ms) else Drop()
         return StillWaiting(existing) if existing.lease_ms >= now_ms else Overdue(existing)
     if existing.attempt != message.attempt - 1:
         return Drop()
@@ -142,6 +151,11 @@ def _is_revived(existing: Run, message: RunMessage) -> bool:
     return existing.status is RunStatus.SKIPPED and existing.schedule_revision < message.schedule_revision
 
 
+def _is_to_be_looked_after(existing: Run, now_ms: int) -> bool:
+    """Its lease is until the next look, whose timer was set with it; a wish to stop does not wait so long."""
+    return existing.cancel_ms is not None or existing.lease_ms <= now_ms
+
+
 def _beside_a_running_one(
     job: Job | None, existing: Run, message: RunMessage, owner: str, now_ms: int
 ) -> Decision:
@@ -151,6 +165,8 @@ def _beside_a_running_one(
         return Mine(existing)
     if existing.lease_ms >= now_ms:
         return Later(existing.lease_ms + 1)
+    if existing.handle is not None and job is not None:
+        return Look(existing)
     if existing.cancel_ms is not None:
         return Cancel(existing)
     if job is None or existing.starts - existing.attempt >= MAX_EXTRA_STARTS:

@@ -10,6 +10,7 @@ from chalicelib.engine.message import STARTS_NOTHING, RunMessage
 from chalicelib.engine.records import (
     dead_mark,
     encode_attempts,
+    encode_handle,
     encode_leases,
     encode_progress,
     encode_run,
@@ -38,6 +39,10 @@ LOOK_MS = 300_000
 """So often a run that waits for its callback is looked at while it holds a slot."""
 KEEP_SLOT_MS = 900_000
 """So long it holds the slot after each look: two may fail. Freed by time alone, as ever, should nobody leave it."""
+
+
+LOOK_SECONDS = 30
+"""So long a look after the work that a run follows may take."""
 
 
 def new_run(message: RunMessage) -> Run:
@@ -89,7 +94,19 @@ def started(run: Run, job: Job, message: RunMessage, *, owner: str, now_ms: int,
         leases=(),
         waits=None,
         trial=False,
+        handle=None,
     )
+
+
+def looking(run: Run, *, owner: str, now_ms: int, margin_ms: int) -> Run:
+    """The run while `owner` looks after its work: the same start of the same attempt, under a fence of its own."""
+    lease_ms = look_lease(now_ms, margin_ms)
+    return replace(run, status=RunStatus.RUNNING, fence=run.fence + 1, owner=owner, lease_ms=lease_ms)
+
+
+def look_lease(now_ms: int, margin_ms: int) -> int:
+    """Until when a worker that is alive now holds a run that it looks after."""
+    return now_ms + LOOK_SECONDS * 1000 + margin_ms
 
 
 def _milliseconds(seconds: int | None) -> int | None:
@@ -163,7 +180,20 @@ def takeover(run: Run, existing: Run) -> Update:
             gone.append(name)
     if existing.waits is not None:
         gone.append("waits")
+    if existing.handle is not None:
+        gone.append("handle")
     return Update(run_key(run.tenant, run.id), changes, remove=tuple(gone), when=in_place(existing))
+
+
+def look(run: Run, existing: Run) -> Update:
+    """Begin to look: of two who want to, one can."""
+    changes: Item = {
+        "status": run.status.value,
+        "fence": run.fence,
+        "owner": run.owner,
+        "lease_ms": run.lease_ms,
+    }
+    return Update(run_key(run.tenant, run.id), changes, when=unchanged(existing))
 
 
 def ending(run: Run, before: Run) -> Update:
@@ -176,7 +206,8 @@ def ending(run: Run, before: Run) -> Update:
         changes["progress"] = encode_progress(run.progress)
     if run.dead:
         changes |= dead_mark(run.tenant, run.id)
-    return Update(run_key(run.tenant, run.id), changes, when=mine(before))
+    gone = ("handle",) if before.handle is not None and run.handle is None else ()
+    return Update(run_key(run.tenant, run.id), changes, remove=gone, when=mine(before))
 
 
 def mine(run: Run) -> Condition:
@@ -257,8 +288,12 @@ def still_waiting(run: Run, shard: int, now_ms: int) -> tuple[tuple[TableName, W
 def look_ms(run: Run, now_ms: int) -> int:
     """When a waiting run is looked at: when it is overdue, and every five minutes if it has slots to keep.
 
+    One that follows its work, when that is to be looked after.
+
     Messages that come twice agree on the moment, so that they become one again.
     """
+    if run.handle is not None:
+        return run.lease_ms
     overdue_ms = run.lease_ms + 1
     next_ms = (now_ms // LOOK_MS + 1) * LOOK_MS
     return next_ms if run.has_room and next_ms < overdue_ms - LOOK_MS // 5 else overdue_ms
@@ -267,16 +302,18 @@ def look_ms(run: Run, now_ms: int) -> int:
 def going_on(
     run: Run, before: Run, timer: RunTimer, more: Item | None = None
 ) -> tuple[tuple[TableName, Write], ...]:
-    """The transaction after which a run waits: for another attempt, or (with `more` attributes) for its callback.
+    """The transaction after which a run waits: for another attempt, or (with `more` attributes) for its work elsewhere.
 
-    It is refused if the run was asked to stop. That somebody has looked at it before says nothing of the next attempt.
+    It is refused if the run was asked to stop, unless it follows its work: then the next look stops that. That somebody
+    has looked at it before says nothing of the next attempt.
     """
     ended = ending(run, before)
     gone = ("looked_ms",) if before.looked_ms is not None and not more else ()
+    followed: Item = {} if run.handle is None else {"handle": encode_handle(run.handle)}
     wanted = replace(
         ended,
-        set={**ended.set, **(more or {})},
-        remove=gone,
-        when=all_of(mine(before), Lacks("cancel_ms")),
+        set={**ended.set, **followed, **(more or {})},
+        remove=(*ended.remove, *gone),
+        when=mine(before) if followed else all_of(mine(before), Lacks("cancel_ms")),
     )
     return ("runs", wanted), ("timers", Put(encode_timer(timer)))

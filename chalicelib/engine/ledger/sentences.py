@@ -22,7 +22,7 @@ WHY_SKIPPED: Mapping[str, str] = {
 ENDED: Mapping[RunStatus, str] = {
     RunStatus.PENDING: "It is accepted and waits for a worker.",
     RunStatus.RUNNING: "It is running.",
-    RunStatus.WAITING: "Its work goes on elsewhere; it waits for the callback.",
+    RunStatus.WAITING: "Its work goes on elsewhere; it waits for that.",
     RunStatus.RETRYING: "An attempt failed; another one follows.",
     RunStatus.SUCCEEDED: "It ran and succeeded.",
     RunStatus.FAILED: "It ran, and its last attempt failed.",

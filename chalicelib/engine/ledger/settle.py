@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Literal
 
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
+from chalicelib.domain.outcome import Failed, Following, Outcome, Succeeded, Waiting
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.run import Attempt, Run, RunStatus
 
@@ -11,13 +11,20 @@ WORKER_LOST = Failed(
     "worker_lost", "The workers that tried this attempt died before they could record a result."
 )
 NOT_ASKED = Failed("unknown", "It waits for a callback, which its job does not ask for.")
+JOB_GONE = Failed(
+    "unknown", "Its job was deleted while its work was followed: nobody knows how that has ended."
+)
 MAX_MESSAGE = 1000
+FIRST_LOOK_MS, MOST_LOOK_MS = 5_000, 300_000
+"""Work that is followed is looked after so soon at first, and at least so often: in between twice as late each time."""
 
 
 def settle(run: Run, outcome: Outcome, policy: RetryPolicy, *, now_ms: int, fraction: float) -> Run:
     """The run after this outcome of its current attempt; RETRYING with `retry_ms` where another attempt follows."""
     if isinstance(outcome, Succeeded):
         return _ended(run, RunStatus.SUCCEEDED, "succeeded", now_ms, outcome=outcome)
+    if isinstance(outcome, Following):
+        return _following(run, outcome, now_ms)
     if isinstance(outcome, Waiting):
         if run.callback_by_ms is not None:
             return _waiting(run, outcome, now_ms)
@@ -54,6 +61,8 @@ def silent_until(run: Run, now_ms: int) -> int:
 
 def overdue(run: Run) -> Failed:
     """Why a run is not waited for any longer."""
+    if run.handle is not None:
+        return Failed("timeout", "The work that it followed was not over within its deadline.")
     if run.callback_by_ms is not None and run.lease_ms < run.callback_by_ms:
         seconds = (run.heartbeat_ms or 0) // 1000
         return Failed("callback_timeout", f"It gave no sign of life for {seconds} seconds.")
@@ -72,6 +81,35 @@ def _waiting(run: Run, accepted: Waiting, now_ms: int) -> Run:
     attempt = Attempt(run.attempt, begun_ms, None, "waiting", None, accepted.result, accepted.outputs)
     lease_ms = silent_until(run, now_ms)
     return replace(run, status=RunStatus.WAITING, lease_ms=lease_ms, attempts=(*run.attempts, attempt))
+
+
+def look_again_seconds(waited_ms: int) -> float:
+    """In how many seconds to look again after work that is this old: 5, 5, 10, 20, ... up to 300. Pure."""
+    return min(MOST_LOOK_MS, max(FIRST_LOOK_MS, waited_ms)) / 1000
+
+
+def _following(run: Run, following: Following, now_ms: int) -> Run:
+    """The lease is until the next look."""
+    begun_ms = run.started_ms or now_ms
+    by_ms = run.callback_by_ms if run.handle is not None else None
+    by_ms = by_ms or begun_ms + round(following.deadline_seconds * 1000)
+    after = following.look_after_seconds
+    seconds = look_again_seconds(now_ms - begun_ms) if after is None else after
+    look_ms = now_ms + round(seconds * 1000)
+    before = [attempt for attempt in run.attempts if attempt.finished_ms is not None]
+    earlier = next((attempt for attempt in run.attempts if attempt.finished_ms is None), None)
+    result, outputs = following.result, following.outputs
+    if earlier is not None:
+        result, outputs = result or earlier.result or {}, (*earlier.outputs, *outputs)
+    attempt = Attempt(run.attempt, begun_ms, None, "waiting", None, result, outputs)
+    return replace(
+        run,
+        status=RunStatus.WAITING,
+        lease_ms=look_ms if now_ms >= by_ms else min(look_ms, by_ms),
+        callback_by_ms=by_ms,
+        handle=following.handle,
+        attempts=(*before, attempt),
+    )
 
 
 def _failed(run: Run, failed: Failed, now_ms: int) -> Run:
@@ -104,4 +142,4 @@ def _ended(
         result = result if accepted.result is None else {"accepted": accepted.result, **(result or {})}
     begun_ms = run.started_ms or now_ms
     attempt = Attempt(max(run.attempt, 1), begun_ms, now_ms, word, error, result, outputs)
-    return replace(run, status=status, finished_ms=now_ms, attempts=(*before, attempt))
+    return replace(run, status=status, finished_ms=now_ms, attempts=(*before, attempt), handle=None)

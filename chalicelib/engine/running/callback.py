@@ -100,8 +100,9 @@ def note(engine: Engine, run: Run, progress: Progress | None) -> Run:
 
 
 def heard(run: Run, progress: Progress | None, *, now_ms: int) -> Run:
-    """The run after a sign of life. The lease of a running one is its worker's. Pure."""
-    lease_ms = silent_until(run, now_ms) if run.status is RunStatus.WAITING else run.lease_ms
+    """The run after a sign of life. The lease of a running one is its worker's, of a followed one its look's. Pure."""
+    is_silent = run.status is RunStatus.WAITING and run.handle is None
+    lease_ms = silent_until(run, now_ms) if is_silent else run.lease_ms
     if lease_ms < run.lease_ms + HEARTBEAT_EVERY_MS:
         lease_ms = run.lease_ms
     if run.progress is not None and now_ms < run.progress.at_ms + PROGRESS_EVERY_MS:

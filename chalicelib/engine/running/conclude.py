@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
-from chalicelib.domain.outcome import Outcome, Succeeded
+from chalicelib.domain.outcome import Following, Outcome, Succeeded
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.admission import Admission
@@ -45,9 +45,19 @@ class Concluder:
         self._admission = Admission(engine, limits)
 
     def settled(self, job: Job, run: Run, outcome: Outcome, *, cancelled: bool = False) -> Ended:
-        """How the run goes on after its current attempt. What succeeded has succeeded, also when asked to stop."""
+        """How the run goes on after its current attempt. What succeeded has succeeded, also when asked to stop.
+
+        Work that goes on elsewhere is stopped by the next look, at once.
+        """
         now_ms, fraction = self._engine.clock.now_ms(), self._engine.ids.fraction()
         if cancelled and not isinstance(outcome, Succeeded):
+            if isinstance(outcome, Following):
+                outcome = replace(outcome, look_after_seconds=0)
+            elif run.handle is not None:
+                outcome = Following(run.handle, {}, 0, look_after_seconds=0)
+            else:
+                return Ended(job, run, stopped(run, now_ms=now_ms))
+        elif run.cancel_ms is not None and not isinstance(outcome, Succeeded | Following):
             return Ended(job, run, stopped(run, now_ms=now_ms))
         return Ended(job, run, settle(run, outcome, job.retry, now_ms=now_ms, fraction=fraction))
 
@@ -84,14 +94,17 @@ class Concluder:
             self._keep_and_ring(ended, timer)
 
     def wait(self, ended: Ended, *, deadline: float) -> None:
-        """Record that the run waits for its callback, with the timer that ends the wait; as `record`.
+        """Record that the run waits for its work elsewhere, with the timer for the next look; as `record`.
 
         Its slot is held on to before: who dies in between leaves a run that starts again in this very slot.
         """
         now_ms = self._engine.clock.now_ms()
         timer = record.wait_timer(ended.after, ended.job.shard, now_ms)
         kept_until = self._engine.settings.expires_at(ended.after.callback_by_ms or now_ms)
-        more: Item = {"lease_ms": ended.after.lease_ms, "looked_ms": now_ms, "expires_at": kept_until}
+        looked_ms = min(now_ms, timer.due_ms - 1)  # before the next look's moment: the auditor asks for that
+        more: Item = {"lease_ms": ended.after.lease_ms, "looked_ms": looked_ms, "expires_at": kept_until}
+        if ended.after.callback_by_ms is not None:
+            more["callback_by_ms"] = ended.after.callback_by_ms
         until_ms = now_ms + record.KEEP_SLOT_MS
         self._persist(lambda: self._admission.keep(ended.job, ended.before, until_ms), deadline)
         if self._is_going_on(ended, timer, deadline, more):
@@ -116,6 +129,9 @@ class Concluder:
 
     def _stop_or_tell(self, ended: Ended, deadline: float) -> None:
         """Another attempt was refused: the run was asked to stop, or it is not ours any more."""
+        if ended.after.handle is not None:
+            self._tell_late(ended)
+            return
         now_ms = self._engine.clock.now_ms()
         if ended.after.status is RunStatus.WAITING:
             over = stopped(ended.after, now_ms=now_ms)

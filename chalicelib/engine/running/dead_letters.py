@@ -15,6 +15,9 @@ from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job, decode_run, encode_run, job_key, run_key
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put, Write
 
+RETRY_LOOK_MS, PAST_MS = 60_000, 3_600_000
+"""A look that could not begin is tried again after this; work whose deadline is so long over is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bury:
@@ -45,12 +48,20 @@ def decide_burial(
             return None
         if existing.lease_ms >= now_ms:
             return LookAgain(existing.lease_ms + 1)
+        is_followed = existing.status is RunStatus.WAITING and existing.handle is not None
+        if is_followed and not _is_past(existing, now_ms):
+            return LookAgain(now_ms + RETRY_LOOK_MS)
         after = given_up(existing, now_ms=now_ms)
         return Bury(after, record.ending(after, existing))
     if existing.attempt != message.attempt - 1 or existing.waits is not None:
         return None
     dead = lost(replace(existing, attempt=message.attempt, started_ms=None), now_ms=now_ms)
     return Bury(dead, record.ending(dead, existing))
+
+
+def _is_past(existing: Run, now_ms: int) -> bool:
+    """Whether the deadline of the work that the run follows is long over."""
+    return (existing.callback_by_ms or 0) + PAST_MS < now_ms
 
 
 def bury(engine: Engine, deliveries: Sequence[Delivery]) -> list[str]:

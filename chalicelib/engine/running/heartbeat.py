@@ -45,12 +45,12 @@ def beat(engine: Engine, admission: Admission, active: Active) -> None:
     now_ms = engine.clock.now_ms()
     active.beat_ms = now_ms + engine.settings.beat_ms
     run = active.run
-    lease_ms = record.lease_until(
-        active.job,
-        started_ms=run.started_ms or now_ms,
-        now_ms=now_ms,
-        margin_ms=engine.settings.lease_margin_ms,
-    )
+    margin_ms = engine.settings.lease_margin_ms
+    if run.handle is not None:
+        lease_ms = record.look_lease(now_ms, margin_ms)
+    else:
+        started_ms = run.started_ms or now_ms
+        lease_ms = record.lease_until(active.job, started_ms=started_ms, now_ms=now_ms, margin_ms=margin_ms)
     changes: Item = {"lease_ms": lease_ms}
     if active.stop.latest is not None:
         changes["progress"] = encode_progress(active.stop.latest)

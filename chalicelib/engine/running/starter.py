@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
+from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.admission import Admission
@@ -15,6 +16,7 @@ from chalicelib.engine.flow.start import (
     Drop,
     GiveUp,
     Later,
+    Look,
     Mine,
     Overdue,
     Skip,
@@ -26,8 +28,9 @@ from chalicelib.engine.flow.start import (
 )
 from chalicelib.engine.flow.ticket import Ticket
 from chalicelib.engine.ledger import record
-from chalicelib.engine.ledger.settle import lost, overdue, stopped
+from chalicelib.engine.ledger.settle import JOB_GONE, lost, overdue, stopped
 from chalicelib.engine.ledger.streak import write_end
+from chalicelib.engine.message import STARTS_NOTHING
 from chalicelib.engine.records import decode_run, run_key
 from chalicelib.ports.table import ConditionFailed, Key
 
@@ -77,6 +80,8 @@ class Starter:
     def _is_simple(self, ticket: Ticket, job: Job) -> bool:
         message, now_ms = ticket.message, self._engine.clock.now_ms()
         if message.attempt > 1 or message.trigger != "schedule" or message.called:
+            return False
+        if STARTS_NOTHING in message.passed:
             return False
         if job.concurrency.policy != "allow":
             return False
@@ -130,6 +135,8 @@ class Starter:
                 )
                 if existing:
                     self._admission.leave(job, existing)
+            case Look(existing):
+                return self._looking(existing, ticket, job)
             case Later(at_ms):
                 record.look_again(engine, message, at_ms)
             case Drop():
@@ -137,6 +144,24 @@ class Starter:
             case _:
                 self._look_after(decision, job)
         return None
+
+    def _looking(self, existing: Run, ticket: Ticket, job: Job | None) -> Run | None:
+        """The run, of whose work this worker sees how it is going. Without its job nobody knows where to look."""
+        now_ms = self._engine.clock.now_ms()
+        if job is None:
+            self._conclude(job, existing, JOB_GONE)
+            return None
+        margin_ms = self._engine.settings.lease_margin_ms
+        run = record.looking(existing, owner=ticket.owner, now_ms=now_ms, margin_ms=margin_ms)
+        self._engine.db.runs.write(record.look(run, existing))
+        self._admission.keep(job, run, now_ms + record.KEEP_SLOT_MS)
+        return run
+
+    def _conclude(self, job: Job | None, existing: Run, outcome: Outcome) -> None:
+        from chalicelib.engine.running.callback import conclude
+
+        if conclude(self._engine, job, existing, outcome) is None:
+            raise ConditionFailed
 
     def _look_after(self, decision: Decision, job: Job | None) -> None:
         """A run that has begun, and has nobody who works on it here."""
@@ -155,7 +180,4 @@ class Starter:
                 shard = bucket_of(run.job_id, engine.settings.shards)
                 engine.db.transact(*record.still_waiting(run, shard, now_ms))
             case Overdue(existing):
-                from chalicelib.engine.running.callback import conclude
-
-                if conclude(engine, job, existing, overdue(existing)) is None:
-                    raise ConditionFailed
+                self._conclude(job, existing, overdue(existing))

@@ -18,6 +18,7 @@ from chalicelib.engine.flow.limits import KnownLimits
 from chalicelib.engine.flow.pacing import Pacer
 from chalicelib.engine.flow.ticket import Ticket
 from chalicelib.engine.ledger.meter import Meter
+from chalicelib.engine.ledger.record import LOOK_SECONDS
 from chalicelib.engine.message import BadMessage, Delivery, RunMessage, decode
 from chalicelib.engine.records import decode_job
 from chalicelib.engine.ringing.ring import ring_all
@@ -124,7 +125,8 @@ class Worker:
         if job is None or run is None:
             batch.meter.leave(self._engine.clock.now_ms())
             return None
-        deadline = min(batch.deadline, self._engine.clock.monotonic() + job.timeout_seconds)
+        limit = job.timeout_seconds if run.handle is None else LOOK_SECONDS
+        deadline = min(batch.deadline, self._engine.clock.monotonic() + limit)
         contact = Contact(RunLog(self._engine.clock.now_ms))
         active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms, contact)
         with batch.keeping(active):

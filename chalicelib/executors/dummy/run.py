@@ -3,8 +3,8 @@
 from hashlib import blake2b
 from itertools import repeat
 
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
-from chalicelib.executors.base import Call
+from chalicelib.domain.outcome import Failed, Following, Outcome, Succeeded, Waiting
+from chalicelib.executors.base import Call, Handle
 from chalicelib.executors.dummy.spec import Config
 
 NAP_SECONDS = 0.25
@@ -23,7 +23,23 @@ def execute(call: Call) -> Outcome:
     reason = _failure(config, call)
     if reason:
         return Failed(config.error_kind, reason)
+    if config.outcome == "follow":
+        until_ms = call.clock.now_ms() + round(config.follow_seconds * 1000)
+        return Following({"until_ms": until_ms}, {"stage": "begun"}, config.follow_deadline_seconds)
     return (Waiting if config.outcome == "wait" else Succeeded)({"output": config.output})
+
+
+def follow(call: Call, handle: Handle) -> Outcome:
+    """Its work is over when its time is."""
+    left_ms: int = handle["until_ms"] - call.clock.now_ms()
+    if left_ms > 0:
+        return Following(handle, {"stage": "under way"}, 0)
+    return Succeeded({"output": None if call.config is None else call.config.output})
+
+
+def stop(call: Call, handle: Handle) -> None:
+    """There is nothing to stop, but a line is told."""
+    call.log.info("The work was stopped.", until_ms=handle["until_ms"])
 
 
 def _use_means(config: Config, call: Call) -> None:

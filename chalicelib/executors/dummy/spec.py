@@ -20,8 +20,16 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    outcome: Literal["success", "failure", "wait"] = Field(
-        "success", description="`wait`: for a callback, which a job with `callback` can do; none will come."
+    outcome: Literal["success", "failure", "wait", "follow"] = Field(
+        "success",
+        description="`wait`: for a callback, which a job with `callback` can do; none will come. `follow`: work that "
+        "goes on elsewhere for `follow_seconds`.",
+    )
+    follow_seconds: float = Field(
+        0, ge=0, le=1_209_600, description="How long the work that is followed takes; it is looked after."
+    )
+    follow_deadline_seconds: int = Field(
+        1_209_600, ge=1, le=1_209_600, description="It must be over so long after the attempt's start."
     )
     duration_seconds: float = Field(
         0, ge=0, le=900, description="How long an attempt takes, unless its time is up."

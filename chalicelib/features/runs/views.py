@@ -87,7 +87,8 @@ class RunSummary(BaseModel):
         description="The gate where it waits to be called: `tenant`, or `target:` and a host."
     )
     callback_by: str | None = Field(
-        json_schema_extra=_MOMENT, description="By when it must call back, for a run that is WAITING."
+        json_schema_extra=_MOMENT,
+        description="By when it must call back, or its work be over, for a run that is WAITING.",
     )
     skip_reason: SkipReason | None
     cancel_requested_at: str | None = Field(
