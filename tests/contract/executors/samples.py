@@ -179,6 +179,28 @@ def _db_to_kafka() -> Iterator[Sample]:
         )
 
 
+@contextmanager
+def _report() -> Iterator[Sample]:
+    def job(path: str) -> dict[str, Any]:
+        section = {"title": "Rows", "source": {"kind": "http", "url": server.url(path)}}
+        return {"title": "Report", "format": "pdf", "sections": [section]}
+
+    def script(talk: Talk) -> None:
+        while request := talk.read():
+            if request.target == "/endless":
+                talk.drip(b"HTTP/1.1 200 OK\r\n", every_seconds=0.05)
+            else:
+                answers = {
+                    "/quick": b'[{"n": 1}]',
+                    "/large": b"[%s]" % b",".join([b'{"n": "\\u0001"}'] * 500),
+                }
+                talk.answer("200 OK", answers.get(request.target, b"no JSON"))
+
+    with serving(script) as server:
+        paths = ("/quick", "/large", "/failing", "/endless")
+        yield Sample(*map(job, paths), means={"outputs": MemoryOutputs()})
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "cache": _cache,
     "cloud_function": _cloud_function,
@@ -188,5 +210,6 @@ SAMPLES: dict[str, Callable[[], Any]] = {
     "grpc": _grpc,
     "http": _http,
     "message_queue": _message_queue,
+    "report": _report,
     "script": _script,
 }
