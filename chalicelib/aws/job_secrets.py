@@ -13,7 +13,7 @@ from chalicelib.domain.templates import SecretRef
 from chalicelib.ports.clock import Clock
 
 MISSING_SECONDS, PAUSE_SECONDS = 10.0, 10.0
-"""What was missing may just have been put in; a store that does not answer is not asked by every attempt."""
+"""What was missing or is doubted may just have been put in; a store that does not answer is not asked by everybody."""
 _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _GONE = ("ResourceNotFoundException", "InvalidRequestException")
 """Not there, or to be deleted."""
@@ -40,6 +40,9 @@ class AwsJobSecrets:
             seconds=KEPT_SECONDS,
             seconds_missing=MISSING_SECONDS,
         )
+
+    def doubt(self, tenant: str, ref: SecretRef) -> None:
+        self._known.doubt((tenant, ref.store, ref.name))
 
     def _stored(self, tenant: str, ref: SecretRef) -> str | None:
         try:

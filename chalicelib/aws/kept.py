@@ -15,6 +15,7 @@ class _Known:
     text: str | None
     read_at: float
     missed_at: float | None = None
+    is_doubted: bool = False
 
 
 class Kept:
@@ -31,7 +32,7 @@ class Kept:
     def text(
         self, key: Hashable, fetch: Callable[[], str | None], *, seconds: float, seconds_missing: float
     ) -> str | None:
-        """The text, at most so many seconds old; None if there is none.
+        """The text, at most so many seconds old (`seconds_missing`, if it is doubted or not there); None without one.
 
         If `fetch` raises Unavailable: as it was known before, however old that is, else Unavailable.
         """
@@ -48,6 +49,12 @@ class Kept:
             self._remember(key, found)
             return found.text
 
+    def doubt(self, key: Hashable) -> None:
+        """What is known may be outdated."""
+        with self._changing:
+            if known := self._known.get(key):
+                self._known[key] = replace(known, is_doubted=True)
+
     def clear(self) -> None:
         """Nothing is known any more."""
         with self._changing:
@@ -56,7 +63,8 @@ class Kept:
     def _is_good(self, known: _Known, now: float, seconds: float, seconds_missing: float) -> bool:
         if known.missed_at is not None and now - known.missed_at < self._pause:
             return True
-        return now - known.read_at < (seconds if known.text is not None else seconds_missing)
+        is_firm = known.text is not None and not known.is_doubted
+        return now - known.read_at < (seconds if is_firm else seconds_missing)
 
     def _remember(self, key: Hashable, found: _Known) -> None:
         with self._changing:

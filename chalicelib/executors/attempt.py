@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ from chalicelib.executors.rendering import Filled, SecretUnavailable, discreet, 
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.job_secrets import JobSecrets, NoJobSecrets
+
+_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 def _nowhere(_run: Run) -> str:
@@ -79,6 +82,7 @@ class _Attempts:
         files = Noted(self.means.outputs(run, deadline, stop))
         call = replace(self._call(config, run, deadline, stop), outputs=files, callback=callback)
         outcome = replace(discreet(execute(call), masks), outputs=files.files)
+        self._doubt(job, given, outcome)
         outcome = followable(outcome, job.type)
         return discreet(outcome, Masks([_token(callback)], "[token]")) if callback else outcome
 
@@ -100,6 +104,12 @@ class _Attempts:
         outcome = silenced(outcome) if masks is None else discreet(outcome, masks)
         return followable(replace(outcome, outputs=files.files), type_)
 
+    def _doubt(self, job: Job, given: Filled, outcome: Outcome) -> None:
+        """What the other side has refused may be outdated: the next attempt shall have what is there by then."""
+        if given.refs and _is_refused(outcome):
+            for ref in given.refs:
+                self.secrets.doubt(job.tenant, ref)
+
     def _call(self, config: Any, run: Run, deadline: float, stop: Contact) -> Call:
         return Call(
             config=config,
@@ -119,6 +129,11 @@ class _Attempts:
             sandbox=self.means.sandbox,
             trace=run.trace,
         )
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    """Whether the other side may not have taken a secret, perhaps since there is a newer one."""
+    return isinstance(outcome, Failed) and (outcome.kind == "authentication" or outcome.status in _REFUSED)
 
 
 def _known(kind: ExecutorSpec, given: Filled | Failed) -> tuple[Any, Masks | None]:

@@ -1,8 +1,9 @@
 """A job's config as one attempt uses it: with its trigger's changes, its templates filled in, its secrets known."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
@@ -14,6 +15,7 @@ from chalicelib.domain.template_filters import TemplateError, Value, text_of
 from chalicelib.domain.templates import BadTemplate, Facts, SecretRef, has_templates, is_telling, rendered
 from chalicelib.ports.job_secrets import JobSecrets
 
+T = TypeVar("T")
 UNSEEN = "unseen"
 """What stands for a secret where it must not matter."""
 
@@ -24,13 +26,14 @@ class SecretUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """`secrets` are those that went into the config, as they are and as filters made them.
+    """`refs` name the secrets that went into the config, `secrets` are their texts, also as filters made them.
 
     `templated`: whether it has any templates.
     """
 
     config: dict[str, Any] = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    refs: tuple[SecretRef, ...] = ()
     templated: bool = True
 
 
@@ -61,15 +64,21 @@ def filled(job: Job, run: Run, secrets: JobSecrets) -> Filled:
     if not has_templates(config):
         return Filled(config, templated=False)
     seen: list[str] = []
+    refs: list[SecretRef] = []
 
     def secret(ref: SecretRef) -> Value:
+        refs.append(ref)
         found = _secret(secrets, job.tenant, ref)
         if is_telling(found):
             seen.append(text_of(found))
         return found
 
     facts = replace(facts_of(job, run), secret=secret)
-    return Filled(rendered(config, facts, seen.append), tuple(dict.fromkeys(seen)))
+    return Filled(rendered(config, facts, seen.append), _distinct(seen), _distinct(refs))
+
+
+def _distinct(values: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 def public_config(job: Job, run: Run) -> dict[str, Any]:

@@ -16,9 +16,16 @@ class JobSecrets(Protocol):
         """
         ...
 
+    def doubt(self, tenant: str, ref: SecretRef) -> None:
+        """Somebody has refused it: the next read asks again, though not more often than every ten seconds."""
+        ...
+
 
 class NoJobSecrets:
     """A deployment that keeps none."""
 
     def read(self, tenant: str, ref: SecretRef) -> str | None:  # noqa: ARG002 - the port's words
         raise Unavailable("Jobs have no secrets in this deployment.")
+
+    def doubt(self, tenant: str, ref: SecretRef) -> None:
+        """There is nothing to doubt."""

@@ -318,11 +318,15 @@ class MemorySecrets:
 
 
 class MemoryJobSecrets:
-    """Texts by tenant, store and name. `asked` lists what was read; `failures` are raised first, one a call."""
+    """Texts by tenant, store and name. `asked` lists what was read, `doubted` what was refused.
+
+    `failures` are raised first, one a call.
+    """
 
     def __init__(self) -> None:
         self.texts: dict[tuple[str, str, str], str] = {}
         self.asked: list[tuple[str, str]] = []
+        self.doubted: list[tuple[str, str]] = []
         self.failures: deque[Exception] = deque()
 
     def put(self, tenant: str, ref: str, text: str) -> None:
@@ -335,6 +339,9 @@ class MemoryJobSecrets:
         if self.failures:
             raise self.failures.popleft()
         return self.texts.get((tenant, ref.store, ref.name))
+
+    def doubt(self, tenant: str, ref: SecretRef) -> None:
+        self.doubted.append((tenant, str(ref)))
 
 
 class MemoryTelemetry:

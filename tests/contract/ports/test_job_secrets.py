@@ -182,6 +182,20 @@ def test_before_the_first_answer_there_is_nothing_to_go_on_with(trouble: list[Re
     assert "acme" not in caught.value.message
 
 
+def test_one_that_was_refused_somewhere_is_asked_for_again_after_ten_seconds() -> None:
+    scripted = Scripted(found("old"), found("new"))
+    ref = SecretRef("secretsmanager", "db", "password")
+    scripted.secrets.doubt("acme", ref)
+    assert scripted.read() == "old"
+    scripted.secrets.doubt("acme", ref)
+    scripted.secrets.doubt("other", ref)
+    assert scripted.read() == "old"
+    scripted.wait(MISSING_SECONDS)
+    assert scripted.read() == "new"
+    scripted.wait(MISSING_SECONDS)
+    assert scripted.read() == "new", "nobody doubts the new one"
+
+
 def test_a_binary_secret_is_its_text_if_it_is_one() -> None:
     assert Scripted(Reply({"SecretBinary": b64encode(b"text").decode()})).read() == "text"
     with pytest.raises(Unavailable, match="binary"):

@@ -243,3 +243,39 @@ def test_every_type_fails_in_words_when_its_config_cannot_be_filled_in() -> None
         outcome = outcome_of({"x": "${{ nothing }}"}, type=type_)
         assert isinstance(outcome, Failed)
         assert outcome.kind == "template"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "is_doubted", "why"),
+    [
+        ("authentication", None, True, "a password was not taken"),
+        ("http_4xx", 401, True, "nor a token"),
+        ("http_4xx", 403, True, "or it has lost its rights"),
+        ("http_4xx", 404, False, "something else is wrong"),
+        ("connection", None, False, "nobody has seen it"),
+    ],
+)
+def test_secrets_that_the_other_side_refuses_are_doubted(
+    kind: str, status: int | None, is_doubted: bool, why: str, refusing: str, secrets: MemoryJobSecrets
+) -> None:
+    config = {"kind": kind, "status": status, "secret": "${{ secrets.token }}${{ secrets.token }}"}
+    outcome_of(config, secrets, type=refusing)
+    assert secrets.doubted == ([(TENANT, "secrets.token")] if is_doubted else []), why
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[str]:
+    """A job type that fails as it is told."""
+    folder = tmp_path / "refusing"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    fields = "kind: str\n    status: int | None\n    secret: str"
+    spec = TALKATIVE_SPEC.replace("said: str", fields).replace("talkative", "refusing")
+    (folder / "spec.py").write_text(spec)
+    (folder / "run.py").write_text(
+        "from chalicelib.domain.outcome import Failed\n\n"
+        "def execute(call):\n    return Failed(call.config.kind, 'no', call.config.status)\n"
+    )
+    package.__path__.append(str(tmp_path))
+    yield "refusing"
+    package.__path__.remove(str(tmp_path))
