@@ -8,6 +8,8 @@ MAX_HOST = 253
 def host_name(host: str) -> str | None:
     """In lower case, in ASCII, without a dot at the end; an IPv6 address in its short form. None if it is no host."""
     plain = host.strip("[]").rstrip(".").lower()
+    if "%" in plain:  # a network interface of ours, after which ip_address takes anything
+        return None
     try:
         return str(ip_address(plain))
     except ValueError:

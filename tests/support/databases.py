@@ -22,14 +22,14 @@ def postgresql(**fields: Any) -> dict[str, Any]:
     """A connection as jobs name it."""
     port = require("postgresql")
     place = {"engine": "postgresql", "host": "127.0.0.1", "port": port, "database": "test", "user": "root"}
-    return {**place, "tls": "off", **fields}
+    return {**place, "tls": None, **fields}
 
 
 def mysql(**fields: Any) -> dict[str, Any]:
     """A connection as jobs name it."""
     port = require("mysql")
     place = {"engine": "mysql", "host": "127.0.0.1", "port": port, "database": "test", "user": "root"}
-    return {**place, "tls": "off", **fields}
+    return {**place, "tls": None, **fields}
 
 
 def ask_postgresql(sql: str) -> list[Any]:

@@ -52,9 +52,9 @@ class _Guarded(Connection):
         if seconds <= 0:
             raise TimeoutError
         until = time.monotonic() + seconds
-        context = None if server.tls == "off" else context_of(server.tls, self.call.settings.ca_file)
+        context = None if server.tls is None else context_of(server.tls, self.call.settings.ca_file)
         plain = guard(self.call.settings.allow_networks).dial(server.host, server.port, seconds, _tcp)
-        if context is None or server.tls == "off":
+        if context is None or server.tls is None:
             return plain
         context.sslsocket_class = DeadlineTLSSocket
         try:

@@ -65,9 +65,9 @@ class Server(_Part):
     password: str = Field(
         "", max_length=1024, description="Name a secret here: `${{ secrets.name }}`.", repr=False
     )
-    tls: TLS | Literal["off"] = Field(
+    tls: TLS | None = Field(
         TLS(),
-        description="How the connection is secured. `off` sends everything in clear text, also the password.",
+        description="How the connection is secured. null sends everything in clear text, also the password.",
     )
 
 

@@ -31,8 +31,8 @@ class _Server(_Place):
     password: str = Field(
         "", max_length=1024, description="Name a secret here: `${{ secrets.name }}`.", repr=False
     )
-    tls: TLS | Literal["off"] = Field(
-        TLS(), description="How the connection is secured. `off` sends everything in clear text."
+    tls: TLS | None = Field(
+        TLS(), description="How the connection is secured. null sends everything in clear text."
     )
 
 

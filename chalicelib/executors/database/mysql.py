@@ -159,13 +159,13 @@ def connect(call: Call, place: MySQL, wanted: Wanted) -> _Session:
 def _connected(call: Call, place: MySQL, seconds: float) -> Any:
     """Logged in. All that is done with it has these `seconds`."""
     options: dict[str, Any] = {"ssl_disabled": True, "auth_plugin_map": {}}
-    if place.tls == "off":
+    if place.tls is None:
         options["auth_plugin_map"] = {b"mysql_clear_password": _NoClearText, b"dialog": _NoClearText}
     else:
         context = context_of(place.tls, call.settings.ca_file)
         context.sslsocket_class = DeadlineTLSSocket
         options = {"ssl": context}
-    name = place.host if place.tls == "off" else place.tls.server_name or place.host
+    name = place.host if place.tls is None else place.tls.server_name or place.host
     connection = pymysql.Connection(
         host=name,
         port=place.port,

@@ -39,7 +39,7 @@ def connected_as(place: PostgreSQL, addresses: list[str], ca_file: str | None) -
         "sslkey": "",
     }
     with ExitStack() as files:
-        if place.tls == "off":
+        if place.tls is None:
             options |= {"sslmode": "disable", "require_auth": "!password"}
         else:
             tls = place.tls

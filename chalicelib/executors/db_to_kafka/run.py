@@ -118,7 +118,7 @@ def _identity(call: Call) -> dict[str, Any]:
 def _access(call: Call, cluster: Cluster) -> KafkaAccess:
     return KafkaAccess(
         servers=cluster.addresses(),
-        tls=None if cluster.tls == "off" else context_of(cluster.tls, call.settings.ca_file),
+        tls=None if cluster.tls is None else context_of(cluster.tls, call.settings.ca_file),
         user=cluster.user,
         password=cluster.password,
         mechanism=cluster.mechanism,

@@ -48,15 +48,15 @@ class Cluster(_Part):
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "SCRAM-SHA-512", description="How `user` and `password` are shown."
     )
-    tls: TLS | Literal["off"] = Field(
-        TLS(), description="How connections are secured. `off` sends everything in clear text."
+    tls: TLS | None = Field(
+        TLS(), description="How connections are secured. null sends everything in clear text."
     )
 
     @model_validator(mode="after")
     def _its_fields_fit(self) -> "Cluster":
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password belong together: give both or none")
-        if self.tls != "off" and self.tls.server_name:
+        if self.tls and self.tls.server_name:
             raise ValueError("tls.server_name: brokers are verified by the names that they advertise")
         return self
 

@@ -62,7 +62,7 @@ def _http() -> Iterator[Sample]:
 
 
 def _sql(sql: str) -> dict[str, Any]:
-    place = {"engine": "postgresql", "host": "127.0.0.1", "database": "test", "user": "root", "tls": "off"}
+    place = {"engine": "postgresql", "host": "127.0.0.1", "database": "test", "user": "root", "tls": None}
     return {"connection": place, "statements": [{"sql": sql}]}
 
 
@@ -109,7 +109,7 @@ def _message_queue() -> Iterator[Sample]:
 @contextmanager
 def _cache() -> Iterator[Sample]:
     prefix = unique()
-    place = {"host": "127.0.0.1", "port": require("redis"), "tls": "off"}
+    place = {"host": "127.0.0.1", "port": require("redis"), "tls": None}
     database = _sql("")["connection"]
 
     def config(**operation: Any) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _db_to_kafka() -> Iterator[Sample]:
 
     def config(servers: list[str], sql: str) -> dict[str, Any]:
         place = {"connection": _sql("")["connection"], "query": {"sql": sql}}
-        return {**place, "kafka": {"servers": servers, "tls": "off"}, "topic": unique(), "batch_rows": 5000}
+        return {**place, "kafka": {"servers": servers, "tls": None}, "topic": unique(), "batch_rows": 5000}
 
     with kafka() as servers:
         yield Sample(

@@ -60,7 +60,7 @@ class Stream:
         self._fields = {"query": {"sql": f"SELECT id, name FROM {source.table}"}, "batch_rows": 20, **fields}
 
     def config(self, **fields: Any) -> dict[str, Any]:
-        cluster = {"servers": self.servers, "tls": "off"}
+        cluster = {"servers": self.servers, "tls": None}
         config = {"connection": self.source.connection(), "kafka": cluster, "topic": self.topic}
         return {**config, **self._fields, **fields}
 
@@ -307,7 +307,7 @@ def test_the_guard_stands_before_the_database_and_the_brokers(
     for fields, settings in (
         ({}, ExecutorSettings()),
         ({"connection": inner}, None),
-        ({"kafka": {"servers": ["169.254.169.254"], "tls": "off"}}, None),
+        ({"kafka": {"servers": ["169.254.169.254"], "tls": None}}, None),
     ):
         outcome = stream.run(settings=settings, **fields)
         assert isinstance(outcome, Failed)

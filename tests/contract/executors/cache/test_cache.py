@@ -38,7 +38,7 @@ def prefix(redis: Redis) -> Iterator[str]:
 
 
 def _place(**fields: Any) -> dict[str, Any]:
-    return {"host": "127.0.0.1", "port": require("redis"), "tls": "off", **fields}
+    return {"host": "127.0.0.1", "port": require("redis"), "tls": None, **fields}
 
 
 def _run(
@@ -314,7 +314,7 @@ def _dripping(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("script", [_silent, _dripping])
-@pytest.mark.parametrize("tls", ["off", {}])
+@pytest.mark.parametrize("tls", [None, {}])
 def test_a_server_that_accepts_and_says_nothing_is_left_in_time(script: Script, tls: Any) -> None:
     with serving(script) as server:
         started = time.monotonic()

@@ -184,7 +184,7 @@ def _closing(talk: Talk) -> None:
 
 @pytest.mark.parametrize("script", [_silent, _dripping])
 @pytest.mark.parametrize("connection", [postgresql, mysql])
-@pytest.mark.parametrize("tls", ["off", {}])
+@pytest.mark.parametrize("tls", [None, {}])
 def test_a_server_that_accepts_and_says_nothing_is_left_in_time(
     connection: Any, script: Any, tls: Any
 ) -> None:
