@@ -56,3 +56,16 @@ def test_a_role_that_the_operator_has_not_named_is_refused_when_the_job_is_saved
     answer = api.call("POST", "/jobs", json=body)
     assert answer.status_code == 422, answer.text
     assert [each["pointer"] for each in answer.json()["errors"]] == ["/config/queue/role_arn"]
+
+
+def test_files_on_s3_are_moved_as_the_role(api: Api, stack: Stack) -> None:
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket="files-of-jobs")
+    s3.put_object(Bucket="files-of-jobs", Key="in/a.csv", Body=b"a;b")
+    operation = {"do": "move", "source": "s3://files-of-jobs/in/*", "to": "s3://files-of-jobs/done/"}
+    config = {"operation": operation, "role_arn": job_role.ARN}
+    job = api.job({"kind": "manual"}, type="file_system", config=config, retry={"max_attempts": 1})
+    api.post(f"/jobs/{job['id']}/trigger")
+    run = api.finished(job, "SUCCEEDED", "FAILED", seconds=60)
+    assert run["status"] == "SUCCEEDED", run["attempts"]
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="files-of-jobs")["Contents"]] == ["done/a.csv"]

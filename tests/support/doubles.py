@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,11 +122,26 @@ class ScriptedCloud:
 
 
 @dataclass(frozen=True)
+class _Pages:
+    """A paginator: what the operation answers is one page, or a list of them."""
+
+    client: "_Client"
+    operation: str
+
+    def paginate(self, **parameters: Any) -> Iterator[Any]:
+        pages = getattr(self.client, self.operation)(**parameters)
+        yield from pages if isinstance(pages, list) else [pages]
+
+
+@dataclass(frozen=True)
 class _Client:
     cloud: ScriptedCloud
     service: str
     role_arn: str | None
     region: str | None
+
+    def get_paginator(self, operation: str) -> _Pages:
+        return _Pages(self, operation)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**parameters: Any) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from threading import Event
 from typing import Any
@@ -201,12 +202,51 @@ def _report() -> Iterator[Sample]:
         yield Sample(*map(job, paths), means={"outputs": MemoryOutputs()})
 
 
+class _Dripping:
+    """A file that never ends."""
+
+    def iter_chunks(self, _size: int) -> Iterator[bytes]:
+        while True:
+            Event().wait(0.05)
+            yield b"x"
+
+    def close(self) -> None:
+        """Nobody holds anything."""
+
+
+@contextmanager
+def _file_system() -> Iterator[Sample]:
+    role, then = "arn:aws:iam::123456789012:role/files", datetime(2027, 1, 15, tzinfo=UTC)
+    here = {"ContentLength": 3, "Size": 3, "LastModified": then, "ETag": "e"}
+
+    def head(**asked: Any) -> dict[str, Any]:
+        if asked["Key"] == "gone":
+            raise CloudError("404", "Not Found", status=404)
+        return here
+
+    listed = {"Contents": [{**here, "Key": f"{number:04d}{'x' * 900}"} for number in range(5000)]}
+    cloud = ScriptedCloud().on("s3", "head_object", head).on("s3", "list_objects_v2", listed)
+    cloud.on("s3", "get_object", {"Body": _Dripping()})
+
+    def config(do: str, name: str, **more: Any) -> dict[str, Any]:
+        return {"operation": {"do": do, "source": f"s3://bucket/{name}", **more}, "role_arn": role}
+
+    yield Sample(
+        quick=config("list", "here"),
+        large=config("list", "**", max_files=10_000),
+        failing=config("list", "gone"),
+        endless=config("checksum", "here"),
+        means={"cloud": cloud},
+    )
+
+
 SAMPLES: dict[str, Callable[[], Any]] = {
     "cache": _cache,
     "cloud_function": _cloud_function,
     "database": _database,
     "db_to_kafka": _db_to_kafka,
     "dummy": _dummy,
+    "file_system": _file_system,
     "grpc": _grpc,
     "http": _http,
     "message_queue": _message_queue,

@@ -58,6 +58,13 @@ def test_a_scripted_service_answers_in_turn_and_the_last_answer_stays() -> None:
     assert {each.role_arn for each in cloud.asked} == {"arn:aws:iam::1:role/r"}
 
 
+def test_a_scripted_list_has_its_pages() -> None:
+    cloud = ScriptedCloud().on("s3", "list_objects_v2", [{"Contents": [1]}, {"Contents": [2]}])
+    pages = cloud.client("s3", role_arn=None).get_paginator("list_objects_v2").paginate(Bucket="b")
+    assert list(pages) == [{"Contents": [1]}, {"Contents": [2]}]
+    assert cloud.asked[0].parameters == {"Bucket": "b"}
+
+
 def test_what_a_service_was_not_told_is_an_error() -> None:
     with pytest.raises(CloudError, match="Nobody said what s3 get_object answers"):
         ScriptedCloud().client("s3", role_arn=None).get_object(Bucket="b", Key="k")
