@@ -52,6 +52,11 @@ def _origins(value: Any) -> Any:
     return found
 
 
+def _lanes(value: Any) -> Any:
+    """From "fast,long,,data"."""
+    return tuple(each for each in value.split(",") if each) if isinstance(value, str) else value
+
+
 def _complete(queues: dict[Lane, str]) -> dict[Lane, str]:
     missing = [lane for lane in LANES if lane not in queues]
     if missing:
@@ -75,6 +80,7 @@ class Settings(BaseModel):
     runs_table: str = Field(min_length=3)
     audit_table: str = Field(min_length=3)
     queues: Annotated[dict[Lane, QueueUrl], BeforeValidator(_queues), AfterValidator(_complete)]
+    lanes: Annotated[tuple[Lane, ...], BeforeValidator(_lanes)] = LANES
     stage: str = "dev"
     lead_ms: int = Field(150, ge=0, le=10_000)
     shards: int = Field(64, ge=1, le=999)

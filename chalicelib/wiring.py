@@ -60,6 +60,7 @@ class Wiring:
                 architecture=config.architecture,
                 dispatchers=config.dispatchers,
                 job_roles=config.job_roles,
+                lanes_on=frozenset(config.lanes),
             ),
             fan=fan,
             target_of=_target_of,

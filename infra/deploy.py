@@ -13,6 +13,7 @@ from infra import (
     callbacks,
     gateway,
     keys,
+    lanes,
     layer_versions,
     package,
     project,
@@ -122,7 +123,18 @@ def _settings(environ: Mapping[str, str]) -> dict[str, str]:
     given = {parameter: environ[name] for name, parameter in _SETTINGS.items() if name in environ}
     if given.get("LogLevel") == "WARNING":
         given["LogLevel"] = "WARN"
-    return given
+    return {**given, **_lanes(environ["LANES"])} if "LANES" in environ else given
+
+
+def _lanes(wanted: str) -> dict[str, str]:
+    """Which lanes are on, as parameters; those that no type has to itself stay on. Stop if one is not known."""
+    named = {lane for each in wanted.split(",") if (lane := each.strip())}
+    if unknown := named - set(lanes.rows()):
+        raise Stop(
+            f"LANES: there is no lane {', '.join(sorted(unknown))}. Known are: {', '.join(lanes.rows())}."
+        )
+    on = named | {"fast", "urgent", "long"}
+    return {f"{lane.capitalize()}Lane": "on" if lane in on else "off" for lane in lanes.rows()}
 
 
 def _is_done(stack: Stack | None, live: Live, fingerprint: str, settings: Mapping[str, str]) -> bool:

@@ -24,6 +24,8 @@ def expand(template: Json) -> None:
     for lane, row in rows().items():
         for section, entries in named(prototype, lane, row).items():
             template[section].update(entries)
+    on: list[Json | str] = [{"Fn::If": [f"{lane.capitalize()}IsOn", lane, ""]} for lane in rows()]
+    template["Outputs"]["ChronosLanes"] = {"Value": {"Fn::Join": [",", on]}}
     addresses = ",".join(f"{lane}=${{{lane.capitalize()}Queue}}" for lane in rows())
     template["Outputs"]["ChronosQueues"] = {"Value": {"Fn::Sub": addresses}}
 

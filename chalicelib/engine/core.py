@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.lanes import ClassOf, Lane, lane_for, ordinary
+from chalicelib.domain.lanes import LANES, ClassOf, Lane, lane_for, ordinary
 from chalicelib.domain.prices import PRICES, Architecture, Prices
 from chalicelib.domain.retention import PLANS, Plan, Retention
 from chalicelib.ports.clock import Clock
@@ -35,7 +35,7 @@ class EngineSettings:
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
     `plan` says how long records are kept. `memory_mb` and `architecture` are this function's, for what its time costs.
-    `job_roles` are the AWS roles (ARNs) that jobs may name.
+    `job_roles` are the AWS roles (ARNs) that jobs may name; `lanes_on`, the lanes whose workers are at work.
     `dispatchers`: how many groups there should be; each is told by its own event which it is.
     """
 
@@ -49,6 +49,7 @@ class EngineSettings:
     beat_ms: int = 10_000
     memory_mb: int = 256
     job_roles: tuple[str, ...] = ()
+    lanes_on: frozenset[Lane] = frozenset(LANES)
     architecture: Architecture = "arm64"
 
     @property

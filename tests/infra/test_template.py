@@ -7,17 +7,24 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.telemetry import NAMESPACE
-from chalicelib.config import PREFIX, Settings
+from chalicelib.config import PREFIX, Settings, load
 from chalicelib.domain.lanes import LANES
 from chalicelib.domain.retention import PLANS
 from chalicelib.engine.audit import findings, watch
 from chalicelib.engine.audit.pulse import LATE_MS
 from infra import lanes
+from infra.deploy import _settings as settings_of
+from infra.errors import Stop
 from infra.functions import Function, from_outputs, functions, policy
 from infra.project import defaults
 from infra.template import environment, infra_template, merge_template, package_policy
 from infra.ticks import COUNTS
 
+FILLED_ENVIRONMENT = {
+    PREFIX + name.upper(): ",".join(f"{lane}=https://queue" for lane in LANES) if name == "queues" else "name"
+    for name, field in Settings.model_fields.items()
+    if field.is_required()
+}
 EVERY = pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
 FILLED = from_outputs({name: f"<{name}>" for name in infra_template("dev")["Outputs"]})
 
@@ -147,6 +154,58 @@ def test_dead_letters_are_kept_longer_than_messages_since_they_keep_their_first_
     queues = _of_type("AWS::SQS::Queue")
     kept = {name: queue["Properties"]["MessageRetentionPeriod"] for name, queue in queues.items()}
     assert kept.pop("DeadLetterQueue") > max(kept.values())
+
+
+def test_a_lane_that_is_off_polls_nothing_and_alarms_nobody() -> None:
+    for lane in map(str.capitalize, LANES):
+        template = infra_template("prod")
+        assert template["Parameters"][f"{lane}Lane"]["Default"] == "on"
+        source = template["Resources"][f"{lane}WorkerSource"]["Properties"]
+        assert source["Enabled"] == {"Fn::If": [f"{lane}IsOn", True, False]}
+        assert template["Resources"][f"{lane}BacklogAlarm"]["Condition"] == f"{lane}IsOn"
+    told = template["Outputs"]["ChronosLanes"]["Value"]["Fn::Join"][1]
+    assert told == [{"Fn::If": [f"{lane.capitalize()}IsOn", lane, ""]} for lane in LANES]
+    assert load({**FILLED_ENVIRONMENT, "CHRONOS_LANES": "fast,,long,,,,script"}).lanes == (
+        "fast",
+        "long",
+        "script",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "off", "why"),
+    [
+        ("", {"Data", "Messaging", "Report", "Script"}, "what runs most jobs stays"),
+        ("data, script", {"Messaging", "Report"}, "the others are off"),
+        ("data,messaging,report,script", set(), "all of them"),
+    ],
+)
+def test_lanes_are_switched_by_their_names(wanted: str, off: set[str], why: str) -> None:
+    given = settings_of({"LANES": wanted})
+    assert {name for name, state in given.items() if state == "off"} == {f"{lane}Lane" for lane in off}, why
+    assert settings_of({}) == {}, "left as they are"
+
+
+def test_a_lane_that_there_is_not_is_said() -> None:
+    with pytest.raises(Stop, match="no lane dta"):
+        settings_of({"LANES": "dta"})
+
+
+def test_the_stacks_template_can_be_given_as_it_is() -> None:
+    assert len(json.dumps(infra_template("prod"), separators=(",", ":")).encode()) < 51_200
+
+
+def test_the_sandbox_has_no_variables_no_rights_and_an_environment_for_each_job() -> None:
+    for resources in (infra_template("dev")["Resources"], merge_template("dev", "arm64")["Resources"]):
+        sandbox = resources["Sandbox"]["Properties"]
+        assert "Environment" not in sandbox
+        assert sandbox["TenancyConfig"] == {"TenantIsolationMode": "PER_TENANT"}
+        (granted,) = resources["SandboxRole"]["Properties"]["Policies"]
+        (statement,) = granted["PolicyDocument"]["Statement"]
+        assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+        assert statement["Resource"] == [{"Fn::GetAtt": ["SandboxLogs", "Arn"]}]
+    callers = [each.name for each in functions() if "lambda:InvokeFunction" in json.dumps(each.statements)]
+    assert "script_worker" in callers
 
 
 def test_every_event_source_takes_ten_messages_and_reports_each_failure() -> None:

@@ -35,6 +35,9 @@ class JobType(BaseModel):
     lane: Lane = Field(
         description="Whose workers run it. `fast` stands for `fast`, `urgent` and `long`: see the job's time limit."
     )
+    available: bool = Field(
+        description="Whether this deployment runs such jobs: its operator may switch lanes off."
+    )
     calls_back: bool = Field(description="Whether its jobs may wait for a callback.")
     config_schema: dict[str, Any] = Field(
         description="The JSON Schema (2020-12) of a job's `config`, with its templates filled in: a text that is one "
@@ -56,24 +59,26 @@ class JobTypes(BaseModel):
     items: list[JobType]
 
 
-def list_job_types(_engine: Engine, _request: Request) -> Response:
+def list_job_types(engine: Engine, _request: Request) -> Response:
     specs = (registry.spec(type_) for type_ in registry.types())
-    return Response(JobTypes(items=[_shown(spec) for spec in specs if spec]))
+    return Response(JobTypes(items=[_shown(engine, spec) for spec in specs if spec]))
 
 
-def get_job_type(_engine: Engine, request: Request) -> Response:
+def get_job_type(engine: Engine, request: Request) -> Response:
     spec = registry.spec(request.path["type"])
     if spec is None:
         raise NotFound("There is no such job type.")
-    return Response(_shown(spec))
+    return Response(_shown(engine, spec))
 
 
-def _shown(spec: ExecutorSpec) -> JobType:
+def _shown(engine: Engine, spec: ExecutorSpec) -> JobType:
+    lane = registry.lane(spec.type)
     return JobType(
         type=spec.type,
         title=spec.title,
         description=spec.description,
-        lane=registry.lane(spec.type),
+        lane=lane,
+        available=lane in engine.settings.lanes_on,
         calls_back=spec.calls_back,
         config_schema=spec.config.model_json_schema(),
         permissions=[Need(needs=each.needs, actions=list(each.actions)) for each in spec.permissions],

@@ -18,6 +18,7 @@ from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs.changes import created, never_run, rearmed, timer_after
 from chalicelib.features.jobs.roles import check_roles
+from chalicelib.features.jobs.switched import check_lane
 from chalicelib.features.jobs.timing import TimingWrite, no_more_uses, prepared
 from chalicelib.features.paging import Fetch, read_page
 from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put
@@ -43,6 +44,7 @@ def create(
     """A new job, or the one that this key has created before."""
 
     def make(note: Note) -> Job:
+        check_lane(engine, definition.type)
         check_roles(engine, definition.config)
         now_ms = engine.clock.now_ms()
         new_id = job_id(now_ms, engine.ids.random_bytes(10))
@@ -92,6 +94,8 @@ def change(
         decided = decide(job, now_ms)
         if decided is job:
             return job
+        if decided.type != job.type:
+            check_lane(engine, decided.type)
         if decided.config != job.config:
             check_roles(engine, decided.config)
         changed = decided.model_copy(update={"updated_by": actor})
