@@ -15,7 +15,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Serve = Callable[[Reader, Writer], Awaitable[None]]
 
 
 class _Server:
@@ -31,7 +32,8 @@ class _Server:
 
     async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._serve(reader, writer)
+            with suppress(EOFError, OSError):
+                await self._serve(reader, writer)
         finally:
             writer.close()
 
@@ -54,6 +56,32 @@ def silent(say: bytes = b"", every_seconds: float = 0.0) -> Iterator[int]:
 
     with _running(_Server(serve, None, "127.0.0.1")) as port:
         yield port
+
+
+@contextmanager
+def answering_bytes(serve: Serve) -> Iterator[int]:
+    """The port of a server on loopback that talks to each connection as told, until that ends or raises."""
+    with _running(_Server(serve, None, "127.0.0.1")) as port:
+        yield port
+
+
+@contextmanager
+def cutting(port: int, after: int) -> Iterator[int]:
+    """The port of a relay that hangs up when the server has said so many bytes."""
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", port)
+        asking = asyncio.create_task(_pump(reader, outer))
+        left = after
+        while left > 0 and (data := await inner.read(left)):
+            writer.write(data)
+            await writer.drain()
+            left -= len(data)
+        asking.cancel()
+        outer.close()
+
+    with _running(_Server(serve, None, "127.0.0.1")) as relay:
+        yield relay
 
 
 @contextmanager
