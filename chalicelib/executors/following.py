@@ -47,6 +47,8 @@ def looked_after(call: Call, following: Follower, run: Run, handle: Handle) -> O
     """
     outcome = _asked(call, following, handle)
     is_overdue = run.callback_by_ms is not None and call.clock.now_ms() >= run.callback_by_ms
+    if is_overdue and isinstance(outcome, Failed):  # perhaps since a look before this one has stopped it
+        return replace(outcome, kind="timeout", message=f"{OVERDUE}, and then: {outcome.message}")
     if not isinstance(outcome, Following) or not (is_overdue or run.cancel_ms is not None):
         return outcome
     trouble = _stopped(call, following, handle)

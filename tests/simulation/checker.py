@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     rules_records.all_is_done,
     rules_records.triggers_run,
     rules_records.callbacks_count,
+    rules_records.followed_work_is_what_became_of_it,
     rules_records.requests_count_once,
     rules_records.answers_hold,
     rules_records.nothing_surprises,

@@ -50,6 +50,8 @@ def definition(random: Random, number: int, now_ms: int, end_ms: int) -> dict[st
         made["calendar"] = CALENDAR
     if random.random() < 0.1:
         made["callback"] = callback(random)
+    elif number % 7 == 3:
+        made["config"] |= followed(Random(number))
     if random.random() < 0.12:
         made["start_deadline_seconds"] = random.choice([30, 120, 900])
     if random.random() < 0.1:
@@ -88,6 +90,11 @@ def callback(random: Random) -> dict[str, Any]:
         "deadline_seconds": random.choice([30, 60, 300]),
         "heartbeat_seconds": random.choice([None, None, 60]),
     }
+
+
+def followed(random: Random) -> dict[str, Any]:
+    """Its work goes on elsewhere, and is looked after until so long after its start."""
+    return {"outcome": "follow", "follow_deadline_seconds": random.choice([20, 120, 600])}
 
 
 def overlap(random: Random) -> dict[str, Any]:

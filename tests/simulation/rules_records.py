@@ -142,6 +142,33 @@ def callbacks_count(facts: Facts) -> Iterator[Violation]:
             )
 
 
+def followed_work_is_what_became_of_it(facts: Facts) -> Iterator[Violation]:
+    """An attempt whose work was followed ended like that work; and work that nobody wants any more was stopped."""
+    for name, work in facts.outcome.world.elsewhere.works.items():
+        run, _, number = name.rpartition("-")
+        record = facts.records[run]
+        known = [change for change in facts.history.changes[run] if name in str(change.after.get("handle"))]
+        outcomes = [attempt for attempt in record.attempts if attempt[0] == int(number) and attempt[2]]
+        if not known or not outcomes:
+            continue
+        _, _, _, outcome, error, *_ = outcomes[0]
+        is_over = work.until_ms <= facts.end_ms and work.stopped_ms is None
+        said = (error or {}).get("message", "")
+        if outcome == "succeeded" and not (is_over and work.is_good):
+            yield Violation("followed", run, f"{name} has succeeded, and its work {work}")
+        elif outcome == "failed" and not (is_over and not work.is_good) and "job was deleted" not in said:
+            yield Violation("followed", run, f"{name} has failed, and its work {work}: {said}")
+        elif outcome == "timed_out" and not (work.stopped_ms or is_over or "could not be stopped" in said):
+            yield Violation("followed", run, f"{name} has timed out, and its work goes on: {work}")
+        elif outcome == "cancelled" and not (work.stopped_ms or is_over or _was_given_up(facts, run)):
+            yield Violation("followed", run, f"{name} is cancelled, and its work goes on: {work}")
+
+
+def _was_given_up(facts: Facts, run: str) -> bool:
+    """Whether no worker could see to its end: its message was received too often."""
+    return facts.history.changes[run][-1].by.kind == "dead"
+
+
 def requests_count_once(facts: Facts) -> Iterator[Violation]:
     """However often a request with a key was sent, it made one thing."""
     names = Counter(

@@ -19,6 +19,7 @@ from chalicelib.ports.contact import Contact
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Key
 from tests.simulation.chaos import Chaos, Rates, Weather
+from tests.simulation.elsewhere import Elsewhere
 from tests.simulation.history import Effect, History
 from tests.simulation.kernel import Kernel, Process
 from tests.simulation.lanes import Lane, LaneSettings
@@ -54,6 +55,7 @@ class World:
         self.history = History(self.kernel)
         self.telemetry = Silent()
         self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL)
+        self.elsewhere = Elsewhere(self.kernel, lambda: self.weather.rates.fault == 0)
         self.accepted: Callable[[Run, str], None] = lambda _run, _token: None
         self.settings = EngineSettings(shards=SHARDS, dispatchers=self.groups)
         self.db = MemoryDatabase()
@@ -186,6 +188,8 @@ class World:
     def _effect(self, engine: Engine, job: Job, run: Run, deadline: float, stop: Contact) -> Outcome:
         """An attempt's effect, seen by the history; it may be the last that its process does."""
         kernel, random = self.kernel, self.kernel.random
+        if run.handle is not None:
+            return self._looked(engine, run, deadline, stop)
         effect = Effect(
             job.id,
             run.id,
@@ -203,6 +207,8 @@ class World:
         if run.callback_by_ms is not None and isinstance(outcome, Succeeded):
             self.accepted(run, callback_url(self.secrets, run).rpartition("/")[2])
             outcome = Waiting({})
+        elif job.config.get("outcome") == "follow" and isinstance(outcome, Succeeded):
+            outcome = self.elsewhere.begin(job, run)
         self.history.ended(
             effect,
             f"failed: {outcome.kind}" if isinstance(outcome, Failed) else type(outcome).__name__.lower(),
@@ -210,6 +216,16 @@ class World:
         if dies_after is not None:
             self.weather.note("died", "between effect and record")
             kernel.die()
+        return outcome
+
+    def _looked(self, engine: Engine, run: Run, deadline: float, stop: Contact) -> Outcome:
+        """A look after an attempt's work; it may be the last that its process does."""
+        dies = self.kernel.random.random() < self.weather.rates.kill_effect
+        outcome = self.elsewhere.look(engine, run, deadline, stop)
+        self.history.note(run.id, f"attempt {run.attempt} is looked after: {type(outcome).__name__.lower()}")
+        if dies:
+            self.weather.note("died", "in a look")
+            self.kernel.die()
         return outcome
 
     def _carried_out(

@@ -64,6 +64,14 @@ class Work:
         (Succeeded({}), RUN, NOON + 90_000, Succeeded({}), 0, "late, and good"),
         (BUSY, RUN, NOON, Following(HANDLE, {}, 0), 0, "asked again later"),
         (Unavailable("Away."), RUN, NOON, Following(HANDLE, {}, 0), 0, "asked again later"),
+        (
+            Failed("cloud", "Killed."),
+            RUN,
+            NOON + 60_000,
+            Failed("timeout", "The work was not over within its deadline, and then: Killed."),
+            0,
+            "by our own stop",
+        ),
         (DENIED, RUN, NOON, Failed("cloud", "No.", status=403, retryable=False), 0, "it will stay so"),
     ],
 )
