@@ -14,6 +14,7 @@ from chalicelib.domain.schedules import Schedules
 
 JobStatus = Literal["active", "paused"]
 MAX_SLOTS = 100
+MAX_TAGS = 50
 PauseCause = Literal["request", "failures"]
 MAX_TIMEOUT_SECONDS = 840
 """A minute under Lambda's limit of 15 minutes, for the start, the hold and the record."""
@@ -119,7 +120,7 @@ class JobDefinition(Value):
         strict=True,
         description="So many runs of the schedule that fail for good, one after another, pause the job.",
     )
-    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=50)
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=MAX_TAGS)
 
     @property
     def timing(self) -> tuple[Any, ...]:
@@ -144,6 +145,7 @@ class Job(JobDefinition):
     created_ms: int
     updated_ms: int
     updated_by: str = ""
+    created_by: str | None = None
     schedule_ms: int | None = None
     paused_ms: int | None = None
     paused_until_ms: int | None = None

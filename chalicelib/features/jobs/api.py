@@ -1,12 +1,12 @@
 """The routes of jobs."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain import pause
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.job import Job, JobDefinition, JobStatus
+from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.engine.core import Engine
 from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.base import JSON, MERGE_PATCH, Answer, Body, NoFields, Request, Response, Route
@@ -14,6 +14,7 @@ from chalicelib.features.conditional import etag
 from chalicelib.features.jobs import changes, service
 from chalicelib.features.jobs.control import PauseBody, SkipBody, SkipList, pause_fields, skip_list
 from chalicelib.features.jobs.definition import SHORT_TYPE, definition_of, patched
+from chalicelib.features.jobs.filters import FilterQuery
 from chalicelib.features.jobs.trigger import TriggerBody, trigger
 from chalicelib.features.jobs.views import (
     JobPage,
@@ -28,11 +29,12 @@ from chalicelib.features.paging import List, PageQuery
 from chalicelib.features.runs.views import RunView, run_view
 
 
-class JobsQuery(PageQuery):
-    """The filters of the list of jobs."""
+class JobsQuery(PageQuery, FilterQuery):
+    """The filters of the list of jobs, and its order."""
 
-    status: JobStatus | None = None
-    type: str | None = Field(None, min_length=1, max_length=64, description="Only jobs of this type.")
+    sort: Literal["-created_at", "created_at"] = Field(
+        "-created_at", description="With a minus the newest first, without it the oldest."
+    )
 
 
 class UpcomingQuery(BaseModel):
@@ -55,10 +57,10 @@ def list_jobs(engine: Engine, request: Request) -> Response:
     jobs, last = service.listed(
         engine,
         request.tenant,
-        status=query.status,
-        type_=query.type,
+        query.wanted(),
         limit=query.limit,
         after=pages.after(query.cursor),
+        oldest_first=query.sort == "created_at",
     )
     now_ms, calendars = engine.clock.now_ms(), read_calendars(engine, jobs)
     items = [job_view(job, now_ms, calendars) for job in jobs]
@@ -203,6 +205,7 @@ ROUTES = (
         summary="List jobs, the newest first",
         tag="jobs",
         rule="jobs:read",
+        description="A filter is applied to what is read: some 1,000 jobs a request, so a page may be short and go on.",
         query=JobsQuery,
         answers=(Answer(description="A page of jobs.", model=JobPage),),
     ),

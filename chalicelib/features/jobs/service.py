@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.ids import is_id, job_id
-from chalicelib.domain.job import Job, JobDefinition, JobStatus
-from chalicelib.domain.pause import is_paused, status_at
+from chalicelib.domain.job import Job, JobDefinition
+from chalicelib.domain.pause import is_paused
 from chalicelib.engine.core import Engine
 from chalicelib.engine.ledger.job_state import forgetting
 from chalicelib.engine.ledger.revisions import change_writes, deletion_writes, expire_all
@@ -17,6 +17,7 @@ from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs.changes import created, never_run, rearmed, timer_after
+from chalicelib.features.jobs.filters import JobFilter
 from chalicelib.features.jobs.roles import check_roles
 from chalicelib.features.jobs.switched import check_lane
 from chalicelib.features.jobs.timing import TimingWrite, no_more_uses, prepared
@@ -49,7 +50,9 @@ def create(
         now_ms = engine.clock.now_ms()
         new_id = job_id(now_ms, engine.ids.random_bytes(10))
         job = created(definition, job_id=new_id, tenant=tenant, shards=engine.settings.shards, now_ms=now_ms)
-        return _created(engine, job.model_copy(update={"updated_by": actor}), note(job.id))
+        return _created(
+            engine, job.model_copy(update={"created_by": actor, "updated_by": actor}), note(job.id)
+        )
 
     return once(engine, tenant, key, make, lambda made_id: read(engine, tenant, made_id))
 
@@ -169,19 +172,21 @@ def _expire_revisions(engine: Engine, job: Job, now_ms: int) -> None:
 
 
 def listed(
-    engine: Engine, tenant: str, *, status: JobStatus | None, type_: str | None, limit: int, after: str | None
+    engine: Engine,
+    tenant: str,
+    wanted: JobFilter,
+    *,
+    limit: int,
+    after: str | None,
+    oldest_first: bool = False,
 ) -> tuple[list[Job], str | None]:
-    """Newest first; the last id if more may follow."""
+    """Newest first, unless the oldest are wanted first; the last id if more may follow."""
     now_ms = engine.clock.now_ms()
-
-    def wanted(job: Job) -> bool:
-        is_wanted = status is None or status_at(job, now_ms) == status
-        return is_wanted and (type_ is None or job.type == type_)
-
-    return read_page(_newest(engine, tenant), wanted, limit, after)
+    fetch = _by_age(engine, tenant, backwards=not oldest_first)
+    return read_page(fetch, lambda job: wanted.matches(job, now_ms), limit, after)
 
 
-def _newest(engine: Engine, tenant: str) -> Fetch[Job]:
+def _by_age(engine: Engine, tenant: str, *, backwards: bool) -> Fetch[Job]:
     value = jobs_list(tenant)
 
     def fetch(after: str | None, count: int) -> tuple[list[tuple[str, Job | None]], bool]:
@@ -189,7 +194,9 @@ def _newest(engine: Engine, tenant: str) -> Fetch[Job]:
         if after is not None:
             pk, sk = job_key(tenant, after)
             start = {"pk": pk, "sk": sk, "lpk": value, "lsk": after}
-        keys, more = engine.db.catalog.query_index("lists", value, limit=count, backwards=True, after=start)
+        keys, more = engine.db.catalog.query_index(
+            "lists", value, limit=count, backwards=backwards, after=start
+        )
         items = engine.db.catalog.get_many(keys)
         rows = [(pk.rpartition("#")[2], items.get((pk, sk))) for pk, sk in keys]
         return [(name, decode_job(item) if item else None) for name, item in rows], more is not None

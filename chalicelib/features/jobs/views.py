@@ -30,6 +30,7 @@ class JobView(JobDefinition):
     id: str
     status: JobStatus
     revision: int = Field(description="Counts every change; it is the ETag.")
+    created_by: str | None = Field(description="Who created it; null: from before that was noted.")
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     updated_at: str = Field(json_schema_extra={"format": "date-time"})
     next_run_at: str | None = Field(
@@ -145,6 +146,7 @@ def _fields(job: Job, now_ms: int, calendars: Calendars) -> dict[str, Any]:
         "id": job.id,
         "status": status_at(job, now_ms),
         "revision": job.revision,
+        "created_by": job.created_by,
         "created_at": rfc3339(job.created_ms),
         "updated_at": rfc3339(job.updated_ms),
         "next_run_at": _next_run(job, now_ms, calendars),
