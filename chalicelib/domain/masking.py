@@ -126,7 +126,12 @@ def _views(text: str) -> Iterator[_View]:
     for layer in range(_LAYERS + 1):
         yield from row
         if layer < _LAYERS:
-            made = [_resolved(view, *each) for view in row for each in _DECODERS if each[0].search(view[0])]
+            made = [
+                _resolved(view, pattern, letters)
+                for view in row
+                for signs, pattern, letters in _DECODERS
+                if any(sign in view[0] for sign in signs)
+            ]
             row = [view for view in made if view[0] not in known and not known.add(view[0])]  # type: ignore[func-returns-value]
 
 
@@ -169,9 +174,10 @@ def _entity_letters(found: re.Match[str]) -> Letters:
     return [(resolved, len(found[0]))] if len(resolved) == 1 else [(each, 1) for each in found[0]]
 
 
-_DECODERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Letters]], ...] = (
-    (_JSON, _json_letters),
-    (_PERCENT, _percent_letters),
-    (_FORM, _percent_letters),
-    (_ENTITY, _entity_letters),
+_DECODERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Letters]], ...] = (
+    ("\\", _JSON, _json_letters),
+    ("%", _PERCENT, _percent_letters),
+    ("+", _FORM, _percent_letters),
+    ("&", _ENTITY, _entity_letters),
 )
+"""Each with a sign without which there is nothing to resolve."""

@@ -159,7 +159,11 @@ def parsed(text: str) -> tuple[Part, ...]:
 
 def has_templates(config: Any) -> bool:
     """Whether anything in it is to be filled in, or written otherwise."""
-    return any(OPEN in text for _, text in _strings(config, ()))
+    if isinstance(config, str):
+        return OPEN in config
+    if isinstance(config, dict):
+        return any(map(has_templates, config.values()))
+    return isinstance(config, list) and any(map(has_templates, config))
 
 
 def templates(config: Any) -> Iterator[Templated | BadTemplate]:
