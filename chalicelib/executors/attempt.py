@@ -67,7 +67,7 @@ class _Attempts:
         kind, execute = spec(job.type), executor(job.type)
         if kind is None or execute is None:
             return Failed("unknown", f"This deployment has no job type {job.type!r}.")
-        given = _given(job, run, self.secrets)
+        given = self._given(job, run, deadline, stop)
         if isinstance(given, Failed):
             return given
         try:
@@ -92,7 +92,7 @@ class _Attempts:
         kind, following = spec(type_), follower(type_)
         if kind is None or following is None:
             return Failed("unknown", f"This deployment cannot follow work of the type {type_!r}.")
-        given = _given(job, run, self.secrets)
+        given = self._given(job, run, deadline, stop)
         if isinstance(given, Failed) and given.retryable:
             return not_now(run, given)
         config, masks = _known(kind, given)
@@ -103,6 +103,18 @@ class _Attempts:
         outcome = looked_after(call, following, run, work)
         outcome = silenced(outcome) if masks is None else discreet(outcome, masks)
         return followable(replace(outcome, outputs=files.files), type_)
+
+    def _given(self, job: Job, run: Run, deadline: float, stop: Contact) -> Filled | Failed:
+        try:
+            return filled(
+                job, run, self.secrets, lambda: stop.is_wanted or self.clock.monotonic() >= deadline
+            )
+        except BadTemplate as error:
+            return Failed("template", f"The config's {error.pointer} cannot be filled in: {error.message}.")
+        except SecretUnavailable as error:
+            return Failed("template", str(error), retryable=True)
+        except TimeoutError:
+            return Failed("timeout", "The time was up before all secrets were read.", retryable=True)
 
     def _doubt(self, job: Job, given: Filled, outcome: Outcome) -> None:
         """What the other side has refused may be outdated: the next attempt shall have what is there by then."""
@@ -145,15 +157,6 @@ def _known(kind: ExecutorSpec, given: Filled | Failed) -> tuple[Any, Masks | Non
     except ValidationError:
         config = None
     return config, Masks(given.secrets)
-
-
-def _given(job: Job, run: Run, secrets: JobSecrets) -> Filled | Failed:
-    try:
-        return filled(job, run, secrets)
-    except BadTemplate as error:
-        return Failed("template", f"The config's {error.pointer} cannot be filled in: {error.message}.")
-    except SecretUnavailable as error:
-        return Failed("template", str(error), retryable=True)
 
 
 def _unfit(given: Filled, error: ValidationError) -> Failed:

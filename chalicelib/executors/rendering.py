@@ -1,7 +1,7 @@
 """A job's config as one attempt uses it: with its trigger's changes, its templates filled in, its secrets known."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -58,8 +58,11 @@ def facts_of(job: Job, run: Run) -> Facts:
     )
 
 
-def filled(job: Job, run: Run, secrets: JobSecrets) -> Filled:
-    """The config of an attempt. BadTemplate if it cannot be filled in; SecretUnavailable."""
+def filled(job: Job, run: Run, secrets: JobSecrets, is_over: Callable[[], bool] = lambda: False) -> Filled:
+    """The config of an attempt. BadTemplate if it cannot be filled in; SecretUnavailable.
+
+    TimeoutError if the attempt `is_over` while there are still secrets to read, each of which may take seconds.
+    """
     config = config_of(job, run)
     if not has_templates(config):
         return Filled(config, templated=False)
@@ -67,6 +70,8 @@ def filled(job: Job, run: Run, secrets: JobSecrets) -> Filled:
     refs: list[SecretRef] = []
 
     def secret(ref: SecretRef) -> Value:
+        if refs and is_over():
+            raise TimeoutError
         refs.append(ref)
         found = _secret(secrets, job.tenant, ref)
         if is_telling(found):

@@ -14,6 +14,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.retry import RetryPolicy
 from chalicelib.domain.run import Run, RunStatus
+from chalicelib.domain.templates import SecretRef
 from chalicelib.executors import registry
 from chalicelib.executors.attempt import attempts, target_of
 from chalicelib.executors.base import ExecutorSettings
@@ -211,6 +212,28 @@ def test_a_store_that_does_not_answer_fails_the_attempt_for_now(secrets: MemoryJ
     expected = "secrets.token cannot be read now. The Parameter Store did not answer."
     assert outcome == Failed("template", expected, retryable=True)
     assert RetryPolicy().is_retryable(outcome)
+
+
+class Slow(MemoryJobSecrets):
+    """Each read takes six seconds."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def read(self, tenant: str, ref: SecretRef) -> str | None:
+        self._clock.sleep(6)
+        return super().read(tenant, ref) or "text"
+
+
+def test_an_attempt_does_not_go_on_reading_secrets_when_its_time_is_up() -> None:
+    clock = FakeClock()
+    secrets = Slow(clock)
+    config = {"output": [f"${{{{ secrets.s{number} }}}}" for number in range(20)]}
+    attempt = attempts(clock, ExecutorSettings(), secrets=secrets)
+    outcome = attempt(job_of(config), run_of(), clock.monotonic() + 10, Contact())
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, len(secrets.asked)) == ("timeout", 2)
 
 
 def test_a_deployment_without_secrets_says_so() -> None:
