@@ -21,7 +21,7 @@ from chalicelib.ports.stop import Stop
 SESSION_SECONDS, REFRESH_SECONDS, MUST_REFRESH_SECONDS = 1800, 300, 60
 """How long credentials are good; when they are renewed if that succeeds, and when they have to be."""
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 1, 30, 3
-LONG_READ_SECONDS = {"lambda": 900}
+LONG_READ_SECONDS = {"lambda": 900, "stepfunctions": 330}
 """Services that answer when the work is done. A call is given up by its attempt's deadline all the same."""
 KEPT_CLIENTS = 32
 Key = tuple[str, str | None, str, str]

@@ -13,6 +13,8 @@ from chalicelib.ports.cloud import CloudError
 MAX_HANDLE_BYTES = 2_048
 MAX_LATE_MS = 3_600_000
 """So long after the deadline nobody tries to look any more."""
+BROKEN_OFF = ("timeout", "stopped")
+"""Codes of what this look had no time for."""
 UNTOLD = "It failed; what it said is not told, since the job's config cannot be filled in any more"
 OVERDUE = "The work was not over within its deadline"
 
@@ -70,7 +72,7 @@ def _asked(call: Call, following: Follower, handle: Handle) -> Outcome:
     try:
         return following.follow(call, handle)
     except (CloudError, Unavailable) as error:
-        if isinstance(error, CloudError) and not error.retryable:
+        if isinstance(error, CloudError) and not error.retryable and error.code not in BROKEN_OFF:
             return Failed("cloud", error.message, status=error.status, retryable=False)
         call.log.warning("Nobody could say how the work is going.", error=error.message)
         return Following(handle, {}, 0)

@@ -1,11 +1,16 @@
 """Carries out `cloud_function` jobs: each service has a module, loaded when a job first calls it."""
 
+from importlib import import_module
+from types import ModuleType
+
 from chalicelib.domain.outcome import Failed, Outcome
-from chalicelib.executors.base import Call, Executor
+from chalicelib.executors.base import Call, Executor, Handle
 from chalicelib.executors.cloud_function.endpoints import PUBLIC, Endpoints
 from chalicelib.executors.cloud_function.spec import Config
 from chalicelib.executors.cloud_function.targets import (
     AzureTarget,
+    BatchTarget,
+    EcsTarget,
     GoogleTarget,
     LambdaTarget,
     StepFunctionsTarget,
@@ -13,6 +18,8 @@ from chalicelib.executors.cloud_function.targets import (
 from chalicelib.ports.cloud import CloudError
 
 MAX_MESSAGE = 450
+FOLLOWED = {"step_functions": "step_functions", "ecs_task": "ecs", "batch_job": "batch"}
+"""The modules of what can be followed, by the service in a handle."""
 
 
 def executor(endpoints: Endpoints) -> Executor:
@@ -43,6 +50,14 @@ def _called(call: Call, endpoints: Endpoints) -> Outcome:
             from chalicelib.executors.cloud_function.step_functions import started
 
             return started(call, target)
+        case EcsTarget() as target:
+            from chalicelib.executors.cloud_function.ecs import begun
+
+            return begun(call, target)
+        case BatchTarget() as target:
+            from chalicelib.executors.cloud_function.batch import submitted
+
+            return submitted(call, target)
         case GoogleTarget() as target:
             from chalicelib.executors.cloud_function.google import requested
 
@@ -51,6 +66,21 @@ def _called(call: Call, endpoints: Endpoints) -> Outcome:
             from chalicelib.executors.cloud_function.azure import sent
 
             return sent(call, target, endpoints.azure)
+
+
+def follow(call: Call, handle: Handle) -> Outcome:
+    """How what was started is going. CloudError if AWS does not say."""
+    outcome: Outcome = _service(handle).follow(call, handle)
+    return outcome
+
+
+def stop(call: Call, handle: Handle) -> None:
+    """End what was started. CloudError if AWS refuses."""
+    _service(handle).stop(call, handle)
+
+
+def _service(handle: Handle) -> ModuleType:
+    return import_module(f"{__package__}.{FOLLOWED[handle['service']]}")
 
 
 def refused(call: Call, error: CloudError) -> Failed:

@@ -1,18 +1,23 @@
-"""AWS Step Functions: an execution is started, and an express one's answer is waited for."""
+"""AWS Step Functions: an execution is started, and followed to its end; an express one's answer is waited for."""
 
 from typing import Any
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
-from chalicelib.executors.base import Call
+from chalicelib.executors.base import Call, Handle
 from chalicelib.executors.cloud_function.answers import brief, kept
+from chalicelib.executors.cloud_function.followed import (
+    STOPPED,
+    client_of,
+    following,
+    handle_of,
+    name_of,
+    still,
+)
 from chalicelib.executors.cloud_function.targets import StepFunctionsTarget, region_of
 from chalicelib.executors.json_values import encoded
 from chalicelib.ports.cloud import CloudError
 
-
-def name_of(call: Call) -> str:
-    """The name of what an attempt starts: who starts it again after a crash asks for the same."""
-    return f"{call.run_id}-{call.attempt}"
+GOING_ON = ("RUNNING", "PENDING_REDRIVE")
 
 
 def started(call: Call, target: StepFunctionsTarget) -> Outcome:
@@ -26,12 +31,36 @@ def started(call: Call, target: StepFunctionsTarget) -> Outcome:
     }
     if target.wait == "answer":
         return _ended(call, client.start_sync_execution(**request))
+    execution = _execution(client, request, target.state_machine)
+    if target.wait == "nothing":
+        return Succeeded({"execution": execution})
+    return following(call, handle_of(target, region, execution=execution), {"execution": execution})
+
+
+def _execution(client: Any, request: dict[str, Any], machine: str) -> str:
+    """The ARN of the execution, also if an earlier start of this attempt has begun it."""
     try:
-        return Succeeded({"execution": client.start_execution(**request)["executionArn"]})
+        arn: str = client.start_execution(**request)["executionArn"]
     except CloudError as error:
         if error.code != "ExecutionAlreadyExists":
             raise
-        return Succeeded({"execution": execution_arn(target.state_machine, name_of(call))})
+        return execution_arn(machine, request["name"])
+    return arn
+
+
+def follow(call: Call, handle: Handle) -> Outcome:
+    """How the execution is going."""
+    arn = handle["execution"]
+    answer = client_of(call, handle, "stepfunctions").describe_execution(executionArn=arn)
+    if answer["status"] in GOING_ON:
+        return still(handle, {"execution": arn, "status": answer["status"]})
+    return _ended(call, answer)
+
+
+def stop(call: Call, handle: Handle) -> None:
+    """Stop the execution; one that is over stays as it is."""
+    client = client_of(call, handle, "stepfunctions")
+    client.stop_execution(executionArn=handle["execution"], error="Chronos", cause=STOPPED)
 
 
 def execution_arn(machine: str, name: str) -> str:

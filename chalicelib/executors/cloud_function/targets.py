@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from chalicelib.executors.http.checks import checked_headers, checked_url
 from chalicelib.executors.json_values import bounded
 
-MAX_PAYLOAD_BYTES = 131_072
+MAX_PAYLOAD_BYTES, MAX_VARIABLES_BYTES = 131_072, 8_192
 _ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$"
 _MACHINE = (
     r"^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_.-]{1,80}(:[A-Za-z0-9_.-]+)?$"
@@ -22,6 +22,10 @@ _SCOPE = r"^[\x21-\x7e]{1,512}$"
 
 def _small(value: Any) -> Any:
     return bounded(value, MAX_PAYLOAD_BYTES)
+
+
+def _few(values: dict[str, str]) -> dict[str, str]:
+    return cast("dict[str, str]", bounded(values, MAX_VARIABLES_BYTES))
 
 
 def _secure(url: str) -> str:
@@ -85,11 +89,59 @@ class StepFunctionsTarget(AwsTarget):
     service: Literal["step_functions"]
     state_machine: str = Field(pattern=_MACHINE, description="Its ARN, or that of a version or an alias.")
     input: Payload = Field({}, description="The execution's input: any JSON of at most 128 KB.")
-    wait: Literal["answer", "nothing"] = Field(
-        "answer",
-        description="`answer`: an express workflow runs within the job's time limit, at most 5 minutes. `nothing`: the "
-        "run succeeds when the execution has started.",
+    wait: Literal["end", "answer", "nothing"] = Field(
+        "end",
+        description="`end`: the execution of a standard workflow is followed to its end. `answer`: an express workflow "
+        "runs within the job's time limit, at most 5 minutes. `nothing`: the run succeeds when it has started.",
     )
+
+
+_FOLLOWED = "`end`: it is followed to its end. `nothing`: the run succeeds when it is accepted."
+_NAME = r"^[A-Za-z0-9_:./-]{1,512}$"
+Variables = Annotated[dict[str, str], AfterValidator(_few)]
+
+
+class EcsTarget(AwsTarget):
+    """A task of Amazon ECS."""
+
+    service: Literal["ecs_task"]
+    cluster: str = Field(pattern=_NAME, description="Its name or ARN.")
+    task_definition: str = Field(pattern=_NAME, description="Family, family:revision or ARN.")
+    launch_type: Literal["FARGATE", "EC2", "EXTERNAL"] | None = Field(
+        None, description="null: as the cluster's capacity providers have it."
+    )
+    subnets: list[str] = Field(
+        [], max_length=16, description="Of the task's network (awsvpc), as Fargate needs them."
+    )
+    security_groups: list[str] = Field([], max_length=5)
+    public_ip: bool = Field(default=False, description="Give the task a public address.")
+    container: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,255}$",
+        description="Whose exit code counts, and whom `command` and `environment` are for. null: all must exit with 0.",
+    )
+    command: list[str] | None = Field(None, max_length=100, description="Instead of the container's own.")
+    environment: Variables = Field({}, description="Added to the container's own. At most 8 KB.")
+    wait: Literal["end", "nothing"] = Field("end", description=_FOLLOWED)
+
+    @model_validator(mode="after")
+    def _overrides_have_a_container(self) -> "EcsTarget":
+        if self.container is None and (self.command is not None or self.environment):
+            raise ValueError("command and environment need the name of their container")
+        return self
+
+
+class BatchTarget(AwsTarget):
+    """A job of AWS Batch."""
+
+    service: Literal["batch_job"]
+    queue: str = Field(pattern=_NAME, description="The job queue: its name or ARN.")
+    definition: str = Field(pattern=_NAME, description="The job definition: name, name:revision or ARN.")
+    parameters: Variables = Field({}, description="For the definition's placeholders. At most 8 KB.")
+    command: list[str] | None = Field(None, max_length=100, description="Instead of the definition's own.")
+    environment: Variables = Field({}, description="Added to the definition's own. At most 8 KB.")
+    array_size: int | None = Field(None, ge=2, le=10_000, description="Run so many children.")
+    wait: Literal["end", "nothing"] = Field("end", description=_FOLLOWED)
 
 
 class HttpTarget(Target):
@@ -168,7 +220,8 @@ class AzureTarget(HttpTarget):
 
 
 AnyTarget = Annotated[
-    LambdaTarget | StepFunctionsTarget | GoogleTarget | AzureTarget, Field(discriminator="service")
+    LambdaTarget | StepFunctionsTarget | EcsTarget | BatchTarget | GoogleTarget | AzureTarget,
+    Field(discriminator="service"),
 ]
 
 
@@ -179,3 +232,8 @@ def region_of(target: AwsTarget, arn: str) -> str | None:
     parts = arn.split(":")
     named = parts[3] if len(parts) > 5 and parts[0] == "arn" else ""
     return named if re.match(_REGION, named) else None
+
+
+def pairs(variables: dict[str, str]) -> list[dict[str, str]]:
+    """Environment variables as AWS takes them."""
+    return [{"name": name, "value": value} for name, value in variables.items()]

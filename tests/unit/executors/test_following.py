@@ -63,6 +63,14 @@ class Work:
         (GOING_ON, ASKED, NOON, Failed("unknown", "It was asked to stop."), 1, "stopped"),
         (Succeeded({}), RUN, NOON + 90_000, Succeeded({}), 0, "late, and good"),
         (BUSY, RUN, NOON, Following(HANDLE, {}, 0), 0, "asked again later"),
+        (
+            CloudError("timeout", "Slow."),
+            RUN,
+            NOON,
+            Following(HANDLE, {}, 0),
+            0,
+            "the look had no time for it",
+        ),
         (Unavailable("Away."), RUN, NOON, Following(HANDLE, {}, 0), 0, "asked again later"),
         (
             Failed("cloud", "Killed."),

@@ -32,7 +32,8 @@ def workflow(
     answer: Any, operation: str = "start_sync_execution", **target: Any
 ) -> tuple[Outcome, ScriptedCloud]:
     cloud = ScriptedCloud().on("stepfunctions", operation, answer)
-    invoke = {"service": "step_functions", "role_arn": ROLE, "state_machine": MACHINE, **target}
+    machine = {"state_machine": MACHINE, "wait": "answer"}
+    invoke = {"service": "step_functions", "role_arn": ROLE, **machine, **target}
     return perform(call_of("cloud_function", {"invoke": invoke}, cloud=cloud), "cloud_function"), cloud
 
 

@@ -11,6 +11,8 @@ from chalicelib.executors.cloud_function.targets import GoogleTarget, LambdaTarg
 ROLE = "arn:aws:iam::123456789012:role/chronos-jobs"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:check"
 LAMBDA = {"service": "lambda", "role_arn": ROLE, "function": "report"}
+ECS = {"service": "ecs_task", "role_arn": ROLE, "cluster": "main", "task_definition": "report:3"}
+BATCH = {"service": "batch_job", "role_arn": ROLE, "queue": "nightly", "definition": "aggregate"}
 GOOGLE = {"service": "google", "url": "https://report-ab-ew.a.run.app/build?x=1", "credentials": "{}"}
 AZURE = {"service": "azure", "url": "https://report.azurewebsites.net/api/build"}
 ENTRA = {"directory": "d.example", "client_id": "c", "client_secret": "s", "scope": "api://c/.default"}
@@ -27,6 +29,9 @@ ENTRA = {"directory": "d.example", "client_id": "c", "client_secret": "s", "scop
         },
         {"service": "step_functions", "role_arn": ROLE, "state_machine": MACHINE},
         {"service": "step_functions", "role_arn": ROLE, "state_machine": f"{MACHINE}:live"},
+        ECS,
+        {**ECS, "container": "app", "command": ["x"], "environment": {"A": "b"}},
+        BATCH,
         GOOGLE,
         {**GOOGLE, "credentials": {"client_email": "a@b", "private_key": "k"}},
         {**AZURE, "function_key": "k"},
@@ -46,6 +51,9 @@ def test_these_can_be_called(invoke: dict[str, Any]) -> None:
         ({**LAMBDA, "role_arn": "arn:aws:iam::1:role/x"}, "pattern"),
         ({**LAMBDA, "payload": "x" * 200_000}, "must not be longer than"),
         ({**LAMBDA, "function": "a b"}, "pattern"),
+        ({**ECS, "command": ["x"]}, "need the name of their container"),
+        ({**ECS, "container": "app", "environment": {"A": "b" * 9000}}, "must not be longer than"),
+        ({**BATCH, "array_size": 1}, "greater than or equal to 2"),
         ({**GOOGLE, "url": "http://report.example"}, "must begin with https://"),
         ({**GOOGLE, "headers": {"authorization": "x"}}, "must not hold the function's key"),
         (AZURE, "needs function_key, or directory"),
@@ -103,3 +111,10 @@ def test_no_secret_is_shown_by_accident() -> None:
         [Config.model_validate({"invoke": each}) for each in (azure, {**GOOGLE, "credentials": "hunter2"})]
     )
     assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("seconds", [0, 1_209_601, "60", 1.5])
+def test_work_is_followed_for_up_to_14_days(seconds: Any) -> None:
+    with pytest.raises(ValidationError):
+        Config.model_validate({"invoke": BATCH, "follow": {"deadline_seconds": seconds}})
+    assert Config.model_validate({"invoke": BATCH}).follow.deadline_seconds == 86_400
