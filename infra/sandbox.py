@@ -179,9 +179,9 @@ def _started(event: dict[str, Any], place: str, user: int | None) -> Any:
     script = _written(place, "script", event["script"], user)
     source = _written(place, "stdin", event["stdin"], user)
     fences = _fences(place)
-    confine = _confined(event, user, fences)
     wanted = {"PATH": PATH, "HOME": place, "TMPDIR": place, "LANG": "C.UTF-8", **event["environment"]}
     try:
+        confine = _confined(event, user, fences)
         with open(source, "rb") as stdin:
             os.unlink(source)
             return subprocess.Popen(

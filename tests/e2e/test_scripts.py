@@ -29,6 +29,18 @@ def test_a_script_runs_and_its_output_comes_back(api: Api) -> None:
     run = api.finished(job, "SUCCEEDED", "FAILED", seconds=30)
     assert run["status"] == "SUCCEEDED", run
     assert run["attempts"][0]["result"]["stdout"] == "hello world\n"
+    assert [line["message"] for line in api.get(f"/runs/{run['id']}/logs")["items"]] == ["hello world"]
+
+
+def test_a_long_output_is_a_file_of_the_run(api: Api) -> None:
+    job = api.job(
+        {"kind": "manual"}, type="script", config={"script": "head -c 100000 /dev/zero | tr '\\0' x"}
+    )
+    api.post(f"/jobs/{job['id']}/trigger")
+    run = api.finished(job, "SUCCEEDED", "FAILED", seconds=30)
+    [file] = run["attempts"][0]["outputs"]
+    assert (file["name"], file["bytes"]) == ("stdout.txt", 100_000)
+    assert run["attempts"][0]["result"]["stdout_truncated"] is True
 
 
 def test_an_exit_code_ends_its_run(api: Api) -> None:

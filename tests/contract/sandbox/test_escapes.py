@@ -1,6 +1,7 @@
 """Scripts that try to get out, to stay, or to take more than is theirs: real processes, in the function's own code."""
 
 import os
+import platform
 import subprocess
 import threading
 import time
@@ -268,5 +269,45 @@ def test_an_environment_of_lambda_is_swept_also_of_what_a_runtime_before_left_be
         assert _processes_with("sleep 4712") == []
         assert sandbox.run("echo x > /tmp/outside; ls -A /tmp | grep -c .").stdout == "2\n"
         assert sandbox.run("ls -A /tmp | grep -v script-").stdout == "", "each run begins with nothing there"
+    finally:
+        sandbox.close()
+
+
+WALLS = [
+    (
+        {"platform.machine() not in machines": "True"},
+        f"Scripts cannot be kept apart on {platform.machine()}.",
+        "a processor whose calls are not known",
+    ),
+    (
+        {"libc.prctl(22, 2,": "libc.prctl(22, 7,"},
+        "A script cannot be kept apart here: SubprocessError.",
+        "no filter of calls",
+    ),
+    (
+        {"libc.syscall(446, fences,": "libc.syscall(446, -1,"},
+        "A script cannot be kept apart here: SubprocessError.",
+        "no fences, though the kernel has them",
+    ),
+]
+
+
+@pytest.mark.parametrize(("otherwise", "refusal", "why"), WALLS, ids=[why for *_, why in WALLS])
+def test_without_a_wall_nothing_is_run(
+    otherwise: dict[str, str], refusal: str, why: str, tmp_path: Path
+) -> None:
+    sandbox = Sandbox(alone=ALONE[0], otherwise=otherwise)
+    try:
+        assert sandbox.answer({**DEFAULTS, "script": f"touch {tmp_path}/done"}) == {"refused": refusal}, why
+    finally:
+        sandbox.close()
+
+
+def test_a_process_that_cannot_clean_up_ends_and_answers_nothing() -> None:
+    sandbox = Sandbox(alone=ALONE[0], otherwise={"return True": "return False"})
+    try:
+        with pytest.raises(AssertionError, match="has ended"):
+            sandbox.run("true")
+        assert sandbox.process.wait(10) == 1
     finally:
         sandbox.close()
