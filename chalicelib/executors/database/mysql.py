@@ -19,7 +19,14 @@ from chalicelib.executors.database.connection import MySQL
 from chalicelib.executors.database.mysql_errors import failure_of
 from chalicelib.executors.database.opening import Wanted
 from chalicelib.executors.database.placeholders import Parameters, rewritten
-from chalicelib.executors.database.session import END_SECONDS, Answer, SqlFailure, TooLate
+from chalicelib.executors.database.session import (
+    END_SECONDS,
+    GRACE_SECONDS,
+    Answer,
+    SqlFailure,
+    TooLate,
+    committing,
+)
 from chalicelib.executors.database.values import as_parameter
 from chalicelib.executors.deadline import DeadlineSocket, DeadlineTLSSocket, stopping_with
 from chalicelib.executors.guard import guard
@@ -54,7 +61,7 @@ class _Session:
 
     def begin(self) -> None:
         """The server keeps the time limit also if the worker dies: MariaDB for all statements, MySQL for queries."""
-        seconds = max(0.001, self._call.remaining())
+        seconds = max(0.0, self._call.remaining()) + GRACE_SECONDS
         is_mariadb = "MariaDB" in self._connection.get_server_info()
         limit = (
             f"max_statement_time={seconds:.3f}" if is_mariadb else f"max_execution_time={seconds * 1000:.0f}"
@@ -78,17 +85,9 @@ class _Session:
         return self._asked(f"EXECUTE chronos USING {', '.join(names)}")
 
     def commit(self) -> None:
-        if not self._wanted.transaction:
-            return
-        try:
-            self._tell("COMMIT")
-        except (TooLate, SqlFailure) as error:
-            if isinstance(error, SqlFailure) and error.kind != "connection":
-                raise
-            message = (
-                "The connection was lost while the transaction was committed: it may or may not have been."
-            )
-            raise SqlFailure("connection", message) from error
+        if self._wanted.transaction:
+            with committing(self._call):
+                self._tell("COMMIT")
 
     def end(self) -> None:
         if self._running:

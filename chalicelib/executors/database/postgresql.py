@@ -13,7 +13,14 @@ from chalicelib.executors.database.opening import Wanted
 from chalicelib.executors.database.placeholders import Parameters, rewritten, words
 from chalicelib.executors.database.postgresql_errors import failure_of, unreachable
 from chalicelib.executors.database.postgresql_options import connected_as, dated_as_text, told
-from chalicelib.executors.database.session import END_SECONDS, Answer, SqlFailure, TooLate
+from chalicelib.executors.database.session import (
+    END_SECONDS,
+    GRACE_SECONDS,
+    Answer,
+    SqlFailure,
+    TooLate,
+    committing,
+)
 from chalicelib.executors.database.values import as_parameter
 from chalicelib.executors.guard import guard
 
@@ -66,7 +73,7 @@ class _Session:
             self._connection.autocommit = not self._wanted.transaction
             text, values = told(
                 self._connection.info.server_version,
-                self._call.remaining(),
+                max(0.0, self._call.remaining()) + GRACE_SECONDS,
                 local=self._wanted.transaction,
                 read_only=self._wanted.read_only,
             )
@@ -104,16 +111,8 @@ class _Session:
                 self._connection.autocommit = True
 
     def commit(self) -> None:
-        try:
-            with self._translated():
-                self._connection.commit()
-        except (TooLate, SqlFailure) as error:
-            if isinstance(error, SqlFailure) and error.kind != "connection":
-                raise
-            message = (
-                "The connection was lost while the transaction was committed: it may or may not have been."
-            )
-            raise SqlFailure("connection", message) from error
+        with committing(self._call), self._translated():
+            self._connection.commit()
 
     def end(self) -> None:
         with suppress(Exception):  # whatever happens here, the outcome is known

@@ -20,12 +20,18 @@ def execute(call: Call) -> Outcome:
     try:
         result = _statements(call, done)
     except TooLate:
-        return Failed("timeout", f"The time was up in statement {len(done) + 1}; it was cancelled.")
+        return Failed("timeout", _late(call.config, len(done)))
     except _Unexpected as error:
         return Failed("condition", str(error), result={"statements": done})
     except FAILURES as error:
         return failed(error, {"statement": len(done) + 1})
     return Succeeded(result)
+
+
+def _late(config: Config, done: int) -> str:
+    if done < len(config.statements):
+        return f"The time was up in statement {done + 1}; it was cancelled."
+    return "The time was up before the transaction was committed; it was rolled back."
 
 
 def _statements(call: Call, done: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,16 +2,23 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chalicelib.domain.outcome import Failed
 from chalicelib.domain.retry import ErrorKind
+from chalicelib.executors.base import Call
 from chalicelib.executors.database.placeholders import Parameters
 
 MAX_MESSAGE = 300
 END_SECONDS = 2.0
 """For a server to be told, after the time is up, that a statement is to end."""
+GRACE_SECONDS = 5.0
+"""By how much a server's own time limit is later than the attempt's: it is for workers that die.
+
+If it came first, MariaDB would end `sleep`, `benchmark` and the like early, and answer as if they had been carried out.
+"""
 
 
 class SqlFailure(Exception):
@@ -62,6 +69,22 @@ class Session(Protocol):
     def end(self) -> None:
         """Hang up: what was not committed is rolled back, what still runs on the server is cancelled. Never raises."""
         ...
+
+
+@contextmanager
+def committing(call: Call) -> Iterator[None]:
+    """TooLate if the time is up before it begins; SqlFailure that tells of the doubt if its end is not known."""
+    if call.remaining() <= 0 or call.stop.is_wanted:
+        raise TooLate
+    doubt = "while the transaction was committed: it may or may not have been."
+    try:
+        yield
+    except TooLate as error:
+        raise SqlFailure("timeout", f"The time was up {doubt}") from error
+    except SqlFailure as error:
+        if error.kind != "connection":
+            raise
+        raise SqlFailure("connection", f"The connection was lost {doubt}") from error
 
 
 def without_values(text: str, values: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from chalicelib.executors.base import Call
 from chalicelib.executors.database.connection import SQLite
 from chalicelib.executors.database.opening import Wanted
 from chalicelib.executors.database.placeholders import Parameters, rewritten
-from chalicelib.executors.database.session import Answer, SqlFailure, TooLate, without_values
+from chalicelib.executors.database.session import Answer, SqlFailure, TooLate, committing, without_values
 from chalicelib.executors.database.values import as_parameter
 from chalicelib.executors.mount import inside
 
@@ -77,7 +77,7 @@ class _Session:
 
     def commit(self) -> None:
         if self._database.in_transaction:
-            with self._translated():
+            with committing(self._call), self._translated():
                 self._database.execute("COMMIT")
 
     def end(self) -> None:
