@@ -1,6 +1,7 @@
 """What Outputs promises: the twin, and S3 as moto knows it; and how S3's faults are met."""
 
 import hashlib
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,3 +212,31 @@ def test_a_bucket_is_emptied_of_files_and_of_unfinished_uploads(bucket: Bucket) 
     bucket.s3.create_multipart_upload(Bucket=BUCKET, Key="unfinished")
     assert empty(bucket.s3, BUCKET) == 3
     assert (bucket.files(), bucket.unfinished()) == ({}, [])
+
+
+class Sink:
+    """An S3 that keeps nothing."""
+
+    def create_multipart_upload(self, **_: Any) -> Any:
+        return {"UploadId": "u"}
+
+    def upload_part(self, **_: Any) -> Any:
+        return {"ETag": "e"}
+
+    def complete_multipart_upload(self, **_: Any) -> None:
+        """It is whole."""
+
+
+def test_a_large_file_takes_no_more_memory_than_a_part() -> None:
+    clock = FakeClock()
+    store = S3Store(Sink, BUCKET, clock, 1 << 30)
+    tracemalloc.start()
+    try:
+        stored = store.of(RUN, clock.monotonic() + 10, Stop()).store(
+            "a", (bytes(1 << 16) for _ in range(3200)), "text/plain"
+        )
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert stored.bytes == 200 << 20
+    assert most < 2 * PART_BYTES, most
