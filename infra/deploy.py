@@ -32,6 +32,7 @@ _SETTINGS = {
     "LEAD_MS": "LeadMs",
     "ALLOW_NETWORKS": "AllowNetworks",
     "JOB_ROLES": "JobRoles",
+    "MAX_OUTPUT_MB": "MaxOutputMb",
     "CORS_ORIGINS": "CorsOrigins",
     "LOG_LEVEL": "LogLevel",
     "PLAN": "Plan",

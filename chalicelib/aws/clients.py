@@ -1,10 +1,13 @@
 """botocore clients, made late, with limits that suit a scheduler and without work that we do not need."""
 
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 1, 4, 3
 POOL = 32
+_MAKING = Lock()
+"""Attempts ask for clients in their threads, and a session of botocore makes one after the other."""
 
 
 @lru_cache(maxsize=8)
@@ -13,7 +16,8 @@ def client(service: str) -> Any:
 
     Where to and as whom is told by the usual AWS variables.
     """
-    return make_client(service)
+    with _MAKING:
+        return make_client(service)
 
 
 def credentials() -> Any:
@@ -34,7 +38,8 @@ def make_client(service: str, **where: str) -> Any:
 @lru_cache(maxsize=4)
 def stock_client(service: str) -> Any:
     """The process's client of a service that does not speak JSON (`s3`), as botocore makes it."""
-    return make_stock_client(service)
+    with _MAKING:
+        return make_stock_client(service)
 
 
 def make_stock_client(service: str, **where: str) -> Any:
