@@ -43,6 +43,7 @@ class _Server:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.sleep(0)  # for what was closed to be gone
 
 
 @contextmanager
@@ -71,14 +72,15 @@ def cutting(port: int, after: int) -> Iterator[int]:
 
     async def serve(reader: Reader, writer: Writer) -> None:
         inner, outer = await asyncio.open_connection("127.0.0.1", port)
-        asking = asyncio.create_task(_pump(reader, outer))
-        left = after
-        while left > 0 and (data := await inner.read(left)):
-            writer.write(data)
-            await writer.drain()
-            left -= len(data)
-        asking.cancel()
-        outer.close()
+        asking, left = asyncio.create_task(_pump(reader, outer)), after
+        try:
+            while left > 0 and (data := await inner.read(left)):
+                writer.write(data)
+                await writer.drain()
+                left -= len(data)
+        finally:
+            asking.cancel()
+            outer.close()
 
     with _running(_Server(serve, None, "127.0.0.1")) as relay:
         yield relay

@@ -1,9 +1,9 @@
 """NATS by nats-py: JetStream's confirmations and durable consumers, or core NATS, where nobody confirms."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from nats import errors
 from nats.aio.client import Client as Connection
@@ -19,6 +19,7 @@ from chalicelib.executors.trouble import Trouble, reaching, shown
 
 _AT_ONCE = 100
 _BUSY = 503
+T = TypeVar("T")
 _LATER = 0.1  # seconds: a fetch must end before the server's own answer that nothing has come is awaited
 
 
@@ -43,12 +44,20 @@ class _Ear:
         if not self.first.done():
             self.first.set_result(error)
 
-    async def unless_heard(self, work: "asyncio.Task[None]") -> None:
-        """Wait for the work, or raise the first error: nats-py tries for ever what it cannot reach."""
-        both: list[asyncio.Future[Any]] = [work, self.first]
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        self.object()
-        await work
+    async def closed(self) -> None:
+        await self.heard(errors.ConnectionClosedError())
+
+    async def unless_heard(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result, or the first error: nats-py tries the unreachable for ever, and waits for the dead."""
+        task = asyncio.get_running_loop().create_task(work)
+        both: list[asyncio.Future[Any]] = [task, self.first]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                self.object()
+            return await task
+        finally:
+            task.cancel()
 
     def object(self) -> None:
         """Raise what was heard, if anything was."""
@@ -95,24 +104,22 @@ async def _connected(queue: NATS, site: Site, host: str, port: int) -> _Connecte
     connection.must_be_secure = queue.tls is not None
     url = f"nats://[{host}]:{port}" if ":" in host else f"nats://{host}:{port}"
     options: dict[str, Any] = {"user": queue.user, "password": queue.password, "token": queue.token}
-    connecting = site.loop.create_task(
-        connection.connect(
-            url,
-            name=f"chronos {site.call.run_id}",
-            error_cb=ear.heard,
-            allow_reconnect=False,
-            tls=site.tls(queue.tls),
-            tls_hostname=(queue.tls and queue.tls.server_name) or host,
-            connect_timeout=10,
-            **options,
-        )
+    connecting = connection.connect(
+        url,
+        name=f"chronos {site.call.run_id}",
+        error_cb=ear.heard,
+        closed_cb=ear.closed,
+        allow_reconnect=False,
+        tls=site.tls(queue.tls),
+        tls_hostname=(queue.tls and queue.tls.server_name) or host,
+        connect_timeout=10,
+        **options,
     )
     try:
         with _translated(f"{host}:{port}"):
             await ear.unless_heard(connecting)
+            ear.object()
     except BaseException:
-        connecting.cancel()
-        await asyncio.wait([connecting], timeout=0.2)
         await closed(connection.close())
         raise
     return _Connected(connection, ear)
@@ -155,14 +162,20 @@ class _NatsClient(Client):
         self._is_known = False
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[Refusal]:
-        send = self._confirmed if self._queue.jetstream else self._sent
+        return await self._unless_broken(self._publish(messages))
+
+    async def _unless_broken(self, work: Coroutine[Any, Any, T]) -> T:
         with _translated(self._where):
-            refusals: list[Refusal] = []
-            for start, batch in batches(messages, _AT_ONCE):
-                told = await asyncio.gather(*(send(start + at, message) for at, message in enumerate(batch)))
-                refusals += [one for one in told if one is not None]
-            if not self._queue.jetstream:
-                await self._flushed()
+            return await self._ear.unless_heard(work)
+
+    async def _publish(self, messages: Sequence[Outgoing]) -> list[Refusal]:
+        send = self._confirmed if self._queue.jetstream else self._sent
+        refusals: list[Refusal] = []
+        for start, batch in batches(messages, _AT_ONCE):
+            told = await asyncio.gather(*(send(start + at, message) for at, message in enumerate(batch)))
+            refusals += [one for one in told if one is not None]
+        if not self._queue.jetstream:
+            await self._flushed()
         return refusals
 
     async def _confirmed(self, index: int, message: Outgoing) -> Refusal | None:
@@ -193,17 +206,19 @@ class _NatsClient(Client):
         return max(0.1, self._call.remaining())
 
     async def receive(self, limit: int, seconds: float) -> list[Incoming]:
-        with _translated(self._where):
-            await self._know_the_consumer()
-            subscription = await self._stream.pull_subscribe_bind(
-                durable=str(self._queue.consumer), stream=str(self._queue.stream)
-            )
-            try:
-                found = await subscription.fetch(limit, timeout=max(_LATER, seconds))
-            except errors.TimeoutError:
-                found = []
-            finally:
-                await subscription.unsubscribe()
+        return await self._unless_broken(self._receive(limit, seconds))
+
+    async def _receive(self, limit: int, seconds: float) -> list[Incoming]:
+        await self._know_the_consumer()
+        subscription = await self._stream.pull_subscribe_bind(
+            durable=str(self._queue.consumer), stream=str(self._queue.stream)
+        )
+        try:
+            found = await subscription.fetch(limit, timeout=max(_LATER, seconds))
+        except errors.TimeoutError:
+            found = []
+        finally:
+            await subscription.unsubscribe()
         return [Incoming(_incoming(message), message) for message in found]
 
     async def _know_the_consumer(self) -> None:
@@ -213,25 +228,29 @@ class _NatsClient(Client):
             self._is_known = True
 
     async def settle(self, taken: Sequence[Incoming], left: Sequence[Incoming]) -> None:
-        with _translated(self._where):
-            await asyncio.gather(*(one.handle.ack_sync(timeout=self._seconds()) for one in taken))
-            for one in left:
-                await one.handle.nak()
-            await self._nats.flush(timeout=max(1, int(self._seconds())))
+        await self._unless_broken(self._settle(taken, left))
+
+    async def _settle(self, taken: Sequence[Incoming], left: Sequence[Incoming]) -> None:
+        await asyncio.gather(*(one.handle.ack_sync(timeout=self._seconds()) for one in taken))
+        for one in left:
+            await one.handle.nak()
+        await self._nats.flush(timeout=max(1, int(self._seconds())))
 
     async def purge(self) -> int | None:
-        with _translated(self._where):
-            await self._stream.purge_stream(str(self._queue.stream), subject=self._queue.subject)
+        stream, subject = str(self._queue.stream), self._queue.subject
+        await self._unless_broken(self._stream.purge_stream(stream, subject=subject))
         return None
 
     async def depth(self) -> int:
+        return await self._unless_broken(self._depth())
+
+    async def _depth(self) -> int:
         stream, subject = str(self._queue.stream), self._queue.subject
-        with _translated(self._where):
-            if self._queue.consumer:
-                told = await self._stream.consumer_info(stream, self._queue.consumer)
-                return (told.num_pending or 0) + (told.num_ack_pending or 0)
-            state = (await self._stream.stream_info(stream, subjects_filter=subject)).state
-            return sum((state.subjects or {}).values()) if subject else state.messages
+        if self._queue.consumer:
+            told = await self._stream.consumer_info(stream, self._queue.consumer)
+            return (told.num_pending or 0) + (told.num_ack_pending or 0)
+        state = (await self._stream.stream_info(stream, subjects_filter=subject)).state
+        return sum((state.subjects or {}).values()) if subject else state.messages
 
 
 def _headers(message: Outgoing) -> dict[str, str]:

@@ -69,6 +69,12 @@ def _translated(where: str) -> Iterator[None]:
                 raise _trouble(error, where) from error
             except exceptions.ChannelInvalidStateError as error:
                 raise Trouble("connection", f"The channel to {where} was closed.") from error
+            except Exception as error:
+                if (
+                    type(error) is Exception
+                ):  # what aiormq ends waiting calls with when a connection has broken
+                    raise Trouble("connection", f"The connection with {where} broke off.") from error
+                raise
     except asyncio.CancelledError as error:
         # aiormq cancels what waits on a connection that has broken: nobody told us to stop.
         task = asyncio.current_task()
