@@ -230,7 +230,16 @@ SPEC = ExecutorSpec(
             "Of an ACL user: the commands of its operation, such as SCAN and UNLINK to flush a prefix."
         ),
     ),
-    errors=("connection", "authentication", "cache", "forbidden_target", "database", "http_unexpected"),
+    errors=(
+        "connection",
+        "authentication",
+        "cache",
+        "forbidden_target",
+        "database",
+        "http_4xx",
+        "http_5xx",
+        "http_unexpected",
+    ),
     limits=(
         "8 KB of values and keys are kept in the result.",
         "1,000 keys by name; by pattern as many as `max_keys`.",

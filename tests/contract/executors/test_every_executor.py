@@ -1,18 +1,21 @@
 """What every job type promises. A new one is held to it on arrival; it only has to name its samples."""
 
+import ast
 import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
+import chalicelib.executors as package
 from chalicelib.domain.lanes import LANES
 from chalicelib.domain.outcome import Failed, Succeeded
-from chalicelib.domain.retry import RetryPolicy
+from chalicelib.domain.retry import ErrorKind, RetryPolicy
 from chalicelib.executors import registry
 from chalicelib.executors.base import ExecutorSettings, ExecutorSpec
 from tests.contract.executors.samples import SAMPLES, Sample
@@ -108,6 +111,23 @@ def test_a_failure_has_a_kind_that_policies_know_and_a_short_message(type_: str,
     assert outcome.kind in spec.every_error(), "name it in the spec's `errors`"
     assert 0 < len(outcome.message) <= MAX_MESSAGE
     assert _size(outcome.result) < 2 * LOOPBACK.max_result_bytes + 4096
+
+
+AMBIGUOUS = {"cache", "condition", "file", "grpc", "output", "template"}
+"""Kinds that are common words too."""
+
+
+@every_type
+def test_it_names_every_kind_of_failure_that_its_code_knows(type_: str, spec: ExecutorSpec) -> None:
+    for folder in package.__path__:
+        for path in Path(folder, type_).rglob("*.py"):
+            words = {
+                node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+            }
+            known = words & set(get_args(ErrorKind)) - AMBIGUOUS
+            assert sorted(known - set(spec.every_error())) == [], (
+                f"{path.name}: name it in the spec's `errors`"
+            )
 
 
 def _size(result: dict[str, Any] | None) -> int:
