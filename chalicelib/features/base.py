@@ -13,6 +13,7 @@ from chalicelib.features.idempotency import IdempotencyKey
 
 VERSION = "0.1.0"
 JSON = "application/json"
+YAML = "application/yaml"
 MERGE_PATCH = "application/merge-patch+json"
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -93,13 +94,14 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A success that a route may answer. `model` is None where there is no JSON."""
+    """A success that a route may answer. `model` is None where there is no JSON. `also`: other types that it has."""
 
     description: str
     status: int = 200
     model: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     content_type: str = JSON
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ class Api(Chalice):  # type: ignore[misc]
 
     def __init__(self, table: RouteTable, services: Callable[[], Services]) -> None:
         super().__init__(app_name="chronos", configure_logs=False, env={})
+        self.table = table
         self._pipeline = Pipeline(table, services)
         for path in table:
             self.route(path, name=path, methods=list(METHODS), content_types=[])(self._view)

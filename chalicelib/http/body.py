@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
 from chalicelib.domain.nesting import is_deeper_than
+from chalicelib.features.base import YAML
 
 MAX_BODY_BYTES = 262_144
 MAX_DEPTH = 64
@@ -54,6 +55,21 @@ def decode_object(body: bytes) -> dict[str, Any]:
         raise Malformed("The body must be a JSON object.")
     if is_deeper_than(value, MAX_DEPTH):
         raise Malformed(_TOO_DEEP)
+    return value
+
+
+def is_yaml(content_type: str | None) -> bool:
+    """Whether the body says that it is YAML."""
+    return (content_type or "").partition(";")[0].strip().lower() == YAML
+
+
+def decode_yaml(body: bytes) -> dict[str, Any]:
+    """The object in the body, which is YAML. PayloadTooLarge, Malformed as for JSON: see `features/yaml_text.py`."""
+    from chalicelib.features.yaml_text import parse
+
+    value = parse(decode_text(body))
+    if not isinstance(value, dict):
+        raise Malformed("The body must be an object.")
     return value
 
 

@@ -196,7 +196,8 @@ def _answer(answer: Answer, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
         **({"headers": headers} if headers else {}),
     }
     if answer.model:
-        described["content"] = {answer.content_type: {"schema": refs[answer.model, "serialization"]}}
+        schema = {"schema": refs[answer.model, "serialization"]}
+        described["content"] = {answer.content_type: schema, **dict.fromkeys(answer.also, schema)}
     elif answer.status != 204:
         described["content"] = {answer.content_type: {}}
     return described

@@ -13,7 +13,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Origin, Principal, Request, Response, Route
 from chalicelib.features.replay import replayed
 from chalicelib.features.validation import checked, refusal
-from chalicelib.http.body import check_media_type, decode_object, decode_text
+from chalicelib.http.body import check_media_type, decode_object, decode_text, decode_yaml, is_yaml
 from chalicelib.http.headers import for_origin, for_preflight, of_deprecation
 from chalicelib.http.idempotency import checked_key, idempotency_key
 from chalicelib.http.principal import authenticate
@@ -158,7 +158,11 @@ def _decoded(accepted: Body, incoming: Incoming) -> Any:
     if not incoming.body and not accepted.required:
         return None
     check_media_type(incoming.headers.get("content-type"), accepted.media_types)
-    return decode_text(incoming.body) if accepted.text else decode_object(incoming.body)
+    if accepted.text:
+        return decode_text(incoming.body)
+    if is_yaml(incoming.headers.get("content-type")):
+        return decode_yaml(incoming.body)
+    return decode_object(incoming.body)
 
 
 def _parsed(accepted: Body, value: Any) -> Any:

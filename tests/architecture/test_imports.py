@@ -50,6 +50,7 @@ FOREIGN = {
     "urllib3": {"executors"},
     "croniter": {"domain"},
     "icalendar": {"features"},
+    "yaml": {"features"},
     "chalice": {"http", "entrypoints"},
     "aws_lambda_powertools": {"aws"},
 }

@@ -109,7 +109,7 @@ def hold_to_contract(method: str, path: str, answer: Answer) -> None:
     documented = described["responses"].get(str(answer.status))
     assert documented, f"{method} {template} is not documented to answer {answer.status}: {answer.text}"
     for media_type, content in documented.get("content", {}).items():
-        if media_type == "application/json" and "schema" in content:
+        if media_type == answer.headers["Content-Type"] == "application/json" and "schema" in content:
             validator(content["schema"]["$ref"].removeprefix("#")).validate(answer.json)
 
 
@@ -130,7 +130,7 @@ def validator(pointer: str) -> Draft202012Validator:
 def operation_of(method: str, path: str) -> tuple[str, dict[str, Any]] | None:
     """The documented operation of a concrete path."""
     parts = path.partition("?")[0].rstrip("/").split("/")
-    for template, operations in document()["paths"].items():
+    for template, operations in sorted(document()["paths"].items(), key=lambda row: row[0].count("{")):
         names = template.split("/")
         same = all(name == part or name.startswith("{") for name, part in zip(names, parts, strict=False))
         if len(names) == len(parts) and same and method.lower() in operations:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LATER = ("icalendar", "dateutil.rrule", "chalicelib.features.calendars.ical", "cron_descriptor")
+LATER = ("icalendar", "yaml", "dateutil.rrule", "chalicelib.features.calendars.ical", "cron_descriptor")
 
 
 def test_the_app_starts_without_what_few_requests_need() -> None:
