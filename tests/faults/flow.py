@@ -14,6 +14,7 @@ MODULES = (
     "api_runs",
     "calendars",
     "callbacks",
+    "following",
     "dispatcher",
     "worker",
     "dead_letters",

@@ -209,7 +209,8 @@ class System:
         self.secrets._known.clear()
 
     def _execute(self, attempt: Execute, job: Job, run: Run, deadline: float, stop: Stop) -> Outcome:
-        self.effects.append(Effect(run, self.clock.now_ms()))
+        if run.handle is None:  # a look at work that was begun before is no effect
+            self.effects.append(Effect(run, self.clock.now_ms()))
         if self.killed(job, run):
             raise Crash
         self.meanwhile(run)
