@@ -114,6 +114,14 @@ def test_a_subject_that_no_stream_takes_is_a_lasting_failure() -> None:
     assert "No stream" in failed.message
 
 
+def test_somebody_who_answers_and_is_no_stream_confirms_nothing() -> None:
+    require("nats")
+    service = {"kind": "nats", "servers": [HOST], "tls": None, "subject": "$JS.API.INFO"}
+    failed = _failure(outcome(service, action="publish", messages=[{"body": 1}]))
+    assert (failed.kind, failed.retryable) == ("broker", False)
+    assert "no stream" in failed.message
+
+
 def test_a_message_for_another_stream_is_refused(stream: str) -> None:
     wrong = subject_of(stream, stream="another")
     failed = _failure(outcome(wrong, action="publish", messages=[{"body": 1}]))

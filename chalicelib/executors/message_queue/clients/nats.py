@@ -192,6 +192,9 @@ class _NatsClient(Client):
             return Refusal(
                 index, str(error.err_code or error.code), said, retryable=(error.code or 0) >= _BUSY
             )
+        except (AttributeError, LookupError, TypeError, ValueError):
+            said = "somebody answers on the subject who is no stream"
+            return Refusal(index, "no_ack", said, retryable=False)
         return None
 
     async def _sent(self, _index: int, message: Outgoing) -> None:
