@@ -88,8 +88,10 @@ class Wiring:
     def services(self) -> "Services":
         """What the api works with."""
         from chalicelib.http.pipeline import Services
+        from chalicelib.http.rate_limit import Buckets, Policy
 
-        return Services(self.engine, self.settings.api_key_sha256, self.settings.cors_origins)
+        settings, buckets = self.settings, Buckets(Policy())
+        return Services(self.engine, settings.api_key_sha256, settings.cors_origins, buckets)
 
     def worker(self, lane: Lane) -> "Worker":
         """The worker of a lane."""

@@ -15,6 +15,7 @@ from chalicelib.domain.errors import (
     NotFound,
     PayloadTooLarge,
     PreconditionFailed,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
@@ -41,6 +42,7 @@ _REPEATABLE = (
 _HEADERS = {
     "ETag": "The revision, in quotes.",
     "Location": "Where the new thing is.",
+    "Retry-After": "So many seconds later it may be asked again.",
 }
 
 
@@ -190,7 +192,7 @@ def _request_body(body: Body, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]
 
 
 def _answer(answer: Answer, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-    headers = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in answer.headers}
+    headers = _described(answer.headers)
     described: dict[str, Any] = {
         "description": answer.description,
         **({"headers": headers} if headers else {}),
@@ -203,11 +205,15 @@ def _answer(answer: Answer, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     return described
 
 
+def _described(names: Iterable[str]) -> dict[str, Any]:
+    return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
+
+
 def _problems(route: Route) -> dict[str, Any]:
     """A reference for each status with which the route may refuse, unless it answers with it anyway."""
     errors: set[type[ChronosError]] = {*route.errors, Invalid}
     if not route.public:
-        errors |= {Unauthorized, Unavailable}
+        errors |= {Unauthorized, TooManyRequests, Unavailable}
     if "{" in route.path:
         errors.add(NotFound)
     if route.method == "POST":
@@ -222,4 +228,9 @@ def _problems(route: Route) -> dict[str, Any]:
 
 def _problem(status: int) -> dict[str, Any]:
     schema = {"$ref": _SCHEMAS.format(model="Problem")}
-    return {"description": HTTPStatus(status).phrase, "content": {PROBLEM_JSON: {"schema": schema}}}
+    headers = _described(("Retry-After",)) if status in (429, 503) else {}
+    return {
+        "description": HTTPStatus(status).phrase,
+        **({"headers": headers} if headers else {}),
+        "content": {PROBLEM_JSON: {"schema": schema}},
+    }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowed
+from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowed, TooManyRequests
 from chalicelib.domain.trace import parent_of
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Origin, Principal, Request, Response, Route
@@ -18,6 +18,7 @@ from chalicelib.http.headers import for_origin, for_preflight, of_deprecation
 from chalicelib.http.idempotency import checked_key, idempotency_key
 from chalicelib.http.principal import authenticate
 from chalicelib.http.problems import problem_of, unexpected
+from chalicelib.http.rate_limit import Buckets, Verdict
 from chalicelib.http.table import RouteTable
 
 _LOG = logging.getLogger("chronos.http")
@@ -27,12 +28,13 @@ _LOG = logging.getLogger("chronos.http")
 class Services:
     """What handlers and the pipeline work with. `api_key_sha256` empty: no key is asked for.
 
-    Pages of the `cors_origins` may use the API from a browser.
+    Pages of the `cors_origins` may use the API from a browser. Without `buckets` a key may ask as often as it likes.
     """
 
     engine: Engine
     api_key_sha256: str = ""
     cors_origins: tuple[str, ...] = ()
+    buckets: Buckets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,18 @@ class Pipeline:
     def _handled(self, incoming: Incoming, services: Services) -> Response:
         route = self._route(incoming)
         principal = _principal(route, incoming, services)
+        verdict = _verdict(route, principal, services)
+        told = verdict.headers(services.buckets.policy) if verdict and services.buckets else {}
+        try:
+            if verdict and not verdict.allowed:
+                raise TooManyRequests("This key asks too often; Retry-After says when to go on.")
+            return _with(self._carried_out(route, principal, incoming, services), told)
+        except ChronosError as error:
+            return _with(problem_of(error, incoming.request_id), told)
+
+    def _carried_out(
+        self, route: Route, principal: Principal, incoming: Incoming, services: Services
+    ) -> Response:
         key = checked_key(incoming.headers.get("idempotency-key")) if route.method == "POST" else None
         query = _query(route, incoming.query)
         value = _decoded(route.body, incoming) if route.body else None
@@ -143,6 +157,14 @@ def _principal(route: Route, incoming: Incoming, services: Services) -> Principa
     if route.public:
         return Principal("", "anonymous")
     return authenticate(incoming.headers.get("authorization"), services.api_key_sha256)
+
+
+def _verdict(route: Route, principal: Principal, services: Services) -> Verdict | None:
+    """What the key's bucket says; None where nothing is counted."""
+    if route.public or services.buckets is None:
+        return None
+    key = f"{principal.tenant}#{principal.actor}"
+    return services.buckets.take(key, services.engine.clock.monotonic())
 
 
 def _query(route: Route, query: Mapping[str, list[str]]) -> Any:
