@@ -101,7 +101,7 @@ def test_messages_are_forwarded_once(topic: Queue) -> None:
     messages = [{"body": str(number), "key": "k", "headers": {"n": str(number)}} for number in range(120)]
     outcome(topic, action="publish", messages=messages)
     source, to = topic | {"group": uuid4().hex}, topic | {"topic": f"t-{uuid4().hex}"}
-    first = outcome(source, action="forward", to=to, idle_seconds=0.5)
+    first = outcome(source, action="forward", to=to, idle_seconds=1.5)
     assert first == Succeeded({"forwarded": 120, "ended": "empty"})
     again = outcome(source, action="forward", to=to, idle_seconds=0.5)
     assert again == Succeeded({"forwarded": 0, "ended": "empty"})
@@ -125,7 +125,7 @@ def test_one_partition_can_be_read(topic: Queue) -> None:
     outcome(topic | {"partition": 1}, action="publish", messages=[{"body": 1}] * 3)
     outcome(topic | {"partition": 2}, action="publish", messages=[{"body": 2}] * 2)
     source = topic | {"group": uuid4().hex, "partition": 1}
-    found = outcome(source, action="forward", to=topic | {"topic": "other"}, idle_seconds=0.5)
+    found = outcome(source, action="forward", to=topic | {"topic": "other"}, idle_seconds=1.5)
     assert found == Succeeded({"forwarded": 3, "ended": "empty"})
     assert outcome(topic | {"partition": 2}, action="depth") == Succeeded({"depth": 2})
 

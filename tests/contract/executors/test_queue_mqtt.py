@@ -104,7 +104,7 @@ def test_what_was_published_between_two_runs_is_forwarded(topic: str, version: s
         assert first == Succeeded({"forwarded": 0, "ended": "empty"})
         messages = [{"body": number} for number in range(60)]
         outcome(topic_of(f"{topic}/a"), action="publish", messages=messages)
-        second = outcome(source, action="forward", to=to, idle_seconds=0.5)
+        second = outcome(source, action="forward", to=to, idle_seconds=1.5)
         assert second == Succeeded({"forwarded": 60, "ended": "empty"})
         third = outcome(source, action="forward", to=to, idle_seconds=0.5)
         assert third == Succeeded({"forwarded": 0, "ended": "empty"})
@@ -120,5 +120,5 @@ def test_what_the_other_queue_refuses_comes_again(topic: str) -> None:
     require("rabbitmq")
     missing = {"kind": "rabbitmq", "host": HOST, "tls": None, "queue": "no-such-queue"}
     assert _failure(outcome(source, action="forward", to=missing)).result == {"forwarded": 0}
-    found = outcome(source, action="forward", to=to, idle_seconds=0.5)
+    found = outcome(source, action="forward", to=to, idle_seconds=1.5)
     assert found == Succeeded({"forwarded": 3, "ended": "empty"})

@@ -203,7 +203,7 @@ def test_messages_are_forwarded_and_confirmed(stream: str, consumer: str) -> Non
     on_server(_with_stream(other))
     try:
         reader = subject_of(stream, consumer=consumer)
-        found = outcome(reader, action="forward", to=subject_of(other), idle_seconds=0.5)
+        found = outcome(reader, action="forward", to=subject_of(other), idle_seconds=1.5)
         assert found == Succeeded({"forwarded": 120, "ended": "empty"})
         arrived = messages_in(other)
     finally:

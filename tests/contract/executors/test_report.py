@@ -40,7 +40,7 @@ MAIL = {
 
 def sql(text: str, **others: Any) -> dict[str, Any]:
     """A section of what a query finds."""
-    place = {"engine": "postgresql", "host": HOST, "database": "test", "user": "root", "tls": "off"}
+    place = {"engine": "postgresql", "host": HOST, "database": "test", "user": "root", "tls": None}
     return {
         "title": "Rows",
         "source": {"kind": "query", "connection": place, "query": {"sql": text}},
@@ -342,7 +342,7 @@ def test_the_deadline_and_the_wish_to_stop_hold_while_a_source_drips() -> None:
         call = call_of("report", config, outputs=MemoryOutputs(), seconds=60)
         threading.Timer(0.3, call.stop.want).start()
         assert _failure(perform(call, "report")).kind == "timeout"
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
 
 
 def test_the_deadline_holds_while_the_file_is_made() -> None:
@@ -351,7 +351,7 @@ def test_the_deadline_holds_while_the_file_is_made() -> None:
         began = time.monotonic()
         found, outputs = made("pdf", url(server.url()), seconds=1)
     assert _failure(found).kind == "timeout"
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 8
     assert not outputs.files
 
 
