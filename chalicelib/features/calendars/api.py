@@ -161,6 +161,21 @@ _EXAMPLE = {
     },
     "included": {"dates": ["2027-01-02"]},
 }
+_ICALENDAR = "\r\n".join(
+    (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//example//holidays//EN",
+        "BEGIN:VEVENT",
+        "UID:1@example.com",
+        "DTSTAMP:20261101T000000Z",
+        "DTSTART;VALUE=DATE:20261225",
+        "SUMMARY:Christmas",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    )
+)
 _CONTENT = {name: value for name, value in _EXAMPLE.items() if name != "name"}
 _SHOWN = (Answer(description="The calendar as it is now.", model=CalendarView, headers=("ETag",)),)
 _AT_ONCE = (
@@ -262,6 +277,7 @@ ROUTES = (
             text=True,
             media_types=(ICALENDAR,),
             description="At most 256 KiB and 2,000 events.",
+            examples={"a day": _ICALENDAR},
         ),
         answers=_SHOWN,
         errors=(Conflict,),

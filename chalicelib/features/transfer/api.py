@@ -71,7 +71,7 @@ def _failure(error: Exception) -> ImportFailure:
 _EXAMPLE = {
     "jobs": [
         {
-            "name": "nightly report",
+            "name": "export of orders",
             "type": "http",
             "config": {"url": "https://example.com/reports", "method": "POST"},
             "schedule": {"kind": "cron", "expression": "0 30 2 * * *", "timezone": "Europe/Berlin"},
