@@ -1,6 +1,7 @@
 """Values against pydantic models: each bad field is named as its sender wrote it, by a JSON pointer (RFC 6901)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -50,24 +51,41 @@ def problems_of(error: ValidationError, value: Any, prefix: str = "") -> list[Fi
             found[pointer] = FieldProblem(pointer, message, code)
         elif message not in known.message:
             found[pointer] = FieldProblem(pointer, f"{known.message} Or: {message}", known.code)
-    return list(found.values())
+    return [each for each in found.values() if not _follows(each, found)]
+
+
+def _follows(problem: FieldProblem, found: Mapping[str, FieldProblem]) -> bool:
+    """Whether an array is only too short since pydantic does not count its items that are wrong."""
+    return problem.code == "too_short" and any(each.startswith(f"{problem.pointer}/") for each in found)
 
 
 def _pointer(loc: tuple[str | int, ...], value: Any, kind: str, context: dict[str, Any]) -> str:
-    """Follows pydantic's location through the value: what does not lead anywhere in it names a branch of a union."""
-    parts: list[str | int] = []
-    for place, part in enumerate(loc):
-        if _leads_on(value, part):
-            parts.append(part)
-            value = value[part]
-        elif kind == "missing" and place == len(loc) - 1 and isinstance(value, dict):
-            parts.append(part)
+    """Follows pydantic's location through the value: what does not lead on in it names a branch of a union."""
+    parts, value = _followed(loc[:-1] if kind == "missing" else loc, value)
+    if kind == "missing" and isinstance(value, dict):
+        parts.append(loc[-1])
     if kind.startswith("union_tag") and isinstance(value, dict):
         parts.append(str(context["discriminator"]).strip("'"))
     return pointer(parts)
 
 
-def _leads_on(value: Any, part: str | int) -> bool:
+def _followed(loc: tuple[str | int, ...], value: Any) -> tuple[list[str | int], Any]:
+    """As much of the location as can be followed, and where that leads."""
+    parts: list[str | int] = []
+    for part, following in zip_longest(loc, loc[1:]):
+        if _leads_on(value, part) and not _is_branch(value, part, following):
+            parts.append(part)
+            value = value[part]
+    return parts, value
+
+
+def _is_branch(value: Any, part: str | int, following: str | int | None) -> bool:
+    """Whether it is the branch that is called like a field: then the way goes on beside the field, not in it."""
+    is_tag = isinstance(value, dict) and part in [each for each in value.values() if isinstance(each, str)]
+    return is_tag and _leads_on(value, following) and not _leads_on(value[part], following)
+
+
+def _leads_on(value: Any, part: str | int | None) -> bool:
     if isinstance(value, dict):
         return part in value
     return isinstance(value, list | tuple) and isinstance(part, int) and 0 <= part < len(value)

@@ -21,12 +21,17 @@ class Dog(BaseModel):
     tricks: list[str]
 
 
+class Home(BaseModel):
+    street: str
+
+
 class Owner(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pet: Annotated[Cat | Dog, Field(discriminator="kind")] | None = None
     pets: list[Annotated[Cat | Dog, Field(discriminator="kind")]] = []
     age: int | Literal["unknown"] = 1
+    homes: tuple[Home, ...] = Field((Home(street="here"),), min_length=1)
     tags: dict[Annotated[str, Field(max_length=3)], int] = {}
 
 
@@ -41,6 +46,13 @@ CASES: list[tuple[Any, dict[str, str], str]] = [
         {"/pet/cat": "unknown_field"},
         "a field named like the tag",
     ),
+    (
+        {"pet": {"kind": "cat", "lives": 0, "cat": 1}},
+        {"/pet/lives": "greater_than_equal", "/pet/cat": "unknown_field"},
+        "beside a field named like the tag",
+    ),
+    ({"homes": [{"street": 1}]}, {"/homes/0/street": "wrong_type"}, "not too few, since there is one"),
+    ({"homes": []}, {"/homes": "too_short"}, "too few"),
     ({"pet": 5}, {"/pet": "wrong_type"}, "no object"),
     ({"pets": [{"kind": "dog", "tricks": ["sit", 5]}]}, {"/pets/0/tricks/1": "wrong_type"}, "inside arrays"),
     ({"tags": {"a/~": "x"}}, {"/tags/a~1~0": "int_parsing"}, "escapes"),
