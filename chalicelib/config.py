@@ -91,7 +91,7 @@ class Settings(BaseModel):
     max_output_mb: int = Field(1024, ge=1, le=10_240)
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
-    mount: str | None = Field(None, pattern="^/", description="A file system for jobs, such as /mnt/jobs.")
+    mount: str = Field("", pattern="^(/.*)?$", description="A file system for jobs, such as /mnt/jobs.")
     sandbox: str | None = Field(None, description="The function in which scripts run.")
     api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     log_level: str = "INFO"

@@ -113,7 +113,9 @@ class Wiring:
         from chalicelib.ports.sandbox import NoSandbox
 
         pool = ThreadPool(ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="run"))
-        settings = ExecutorSettings(allow_networks=self.settings.allow_networks, mount=self.settings.mount)
+        settings = ExecutorSettings(
+            allow_networks=self.settings.allow_networks, mount=self.settings.mount or None
+        )
         clock, address = self.engine.clock, partial(callback_url, self.engine.secrets)
         secrets = AwsJobSecrets(client, self.settings.stage, clock)
         means = Means(

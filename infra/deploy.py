@@ -33,6 +33,7 @@ _SETTINGS = {
     "ALLOW_NETWORKS": "AllowNetworks",
     "JOB_ROLES": "JobRoles",
     "MAX_OUTPUT_MB": "MaxOutputMb",
+    "MOUNT": "Mount",
     "CORS_ORIGINS": "CorsOrigins",
     "LOG_LEVEL": "LogLevel",
     "PLAN": "Plan",
