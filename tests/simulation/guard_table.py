@@ -66,6 +66,17 @@ FAILING = Focus(
 """Attempts that fail, and are cancelled meanwhile."""
 
 
+FOLLOWING = Focus(
+    {
+        **FREQUENT,
+        **SIMPLE,
+        "config": {"outcome": "follow", "follow_deadline_seconds": 600},
+    },
+    hurry=20,
+)
+"""Work that goes on elsewhere, and is cancelled meanwhile."""
+
+
 def _guard(
     name: str, cuts: Cut | tuple[Cut, ...], noticed: str, focus: Focus | None = None, **more: Any
 ) -> Guard:
@@ -263,6 +274,12 @@ GUARDS = (
         Cut("engine.flow.start:is_too_late", "now_ms > due_ms", "0 > due_ms"),
         "too late",
         Focus({"start_deadline_seconds": 30}, {"dark_hours": 1.0, "delay": 0.2}),
+    ),
+    _guard(
+        "work that is followed is stopped before its run is cancelled",
+        Cut("engine.ledger.cancel:cancelled", "run.handle is not None", "False"),
+        "followed",
+        FOLLOWING,
     ),
 )
 """In the order in which a run meets them, as far as there is one."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.domain.run import TRANSITIONS
-from tests.simulation.facts import FINAL, MINUTE, Facts, Record
+from tests.simulation.facts import FINAL, MINUTE, SKEW_MS, Facts, Record
 from tests.simulation.violations import Violation, moment
 
 DRAWN = {(arrow.source, arrow.target) for arrow in TRANSITIONS}
@@ -151,8 +151,8 @@ def followed_work_is_what_became_of_it(facts: Facts) -> Iterator[Violation]:
         outcomes = [attempt for attempt in record.attempts if attempt[0] == int(number) and attempt[2]]
         if not known or not outcomes:
             continue
-        _, _, _, outcome, error, *_ = outcomes[0]
-        is_over = work.until_ms <= facts.end_ms and work.stopped_ms is None
+        _, _, finished_ms, outcome, error, *_ = outcomes[0]
+        is_over = work.until_ms <= finished_ms + SKEW_MS and work.stopped_ms is None
         said = (error or {}).get("message", "")
         if outcome == "succeeded" and not (is_over and work.is_good):
             yield Violation("followed", run, f"{name} has succeeded, and its work {work}")

@@ -8,9 +8,11 @@ import pytest
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Following, Outcome, Succeeded
 from chalicelib.domain.run import Run
+from chalicelib.engine.flow.admission import Admission
 from chalicelib.engine.ledger.settle import look_again_seconds
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import decode_run, encode_run
+from chalicelib.engine.running.heartbeat import Active, beat
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
 from chalicelib.features.jobs.service import delete
@@ -274,3 +276,20 @@ def test_a_worker_that_is_told_to_stop_while_it_begins_leaves_that_to_the_next_l
     again = concluder.settled(job, after, Failed("unknown", "told to stop"), cancelled=True).after
     assert (again.status, again.lease_ms) == ("WAITING", elsewhere.world.clock.now_ms())
     assert concluder.settled(job, after, Succeeded({}), cancelled=True).after.status == "SUCCEEDED"
+
+
+def test_a_heartbeat_of_a_look_holds_the_run_for_another_look(elsewhere: Elsewhere) -> None:
+    run = elsewhere.begin(HOUR)
+    world = elsewhere.world
+    job = world.stored_job(run.job_id)
+    seen: list[int] = []
+
+    def beaten() -> None:
+        world.clock.ms += 20_000
+        looking = world.run(run.id)
+        beat(world.engine, Admission(world.engine), Active(job, looking, 0))
+        seen.append(world.run(run.id).lease_ms - world.clock.now_ms())
+
+    elsewhere.instead[1] = beaten
+    elsewhere.after(10, run)
+    assert seen == [40_000], "the job's own time limit counts from the attempt's start, and is long over"
