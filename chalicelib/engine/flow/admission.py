@@ -104,10 +104,18 @@ class Admission:
 
         May be Unavailable.
         """
+        self._keep_own(job, run, until_ms)
+        self._gates.keep(run, until_ms)
+
+    def take_along(self, job: Job, run: Run, until_ms: int) -> None:
+        """As `keep`, for a run that is about to go on under another fence: before that is written."""
+        self._keep_own(job, run, until_ms)
+        self._gates.take_along(run, until_ms)
+
+    def _keep_own(self, job: Job, run: Run, until_ms: int) -> None:
         if run.slot is not None:
             longer = all_of(Is("run", run.id), Below("until_ms", until_ms))
             self._try(Put(slot_item(job, run, until_ms), longer))
-        self._gates.keep(run, until_ms)
 
     def rest(self, job: Job, run: Run, until_ms: int) -> None:
         """Between two attempts: the job's own slot is kept, those at the gates are left to others."""

@@ -146,9 +146,16 @@ class Gatekeeper:
 
     def keep(self, run: Run, until_ms: int) -> None:
         """Hold the run's slots longer; nothing happens to those that are not its own any more."""
+        self._keep(run, until_ms, _own(run))
+
+    def take_along(self, run: Run, until_ms: int) -> None:
+        """Likewise with those that the same start held under an earlier fence: they have the run's from now on."""
+        self._keep(run, until_ms, all_of(Is("run", run.id), Below("fence", run.fence + 1)))
+
+    def _keep(self, run: Run, until_ms: int, when: Condition) -> None:
         for name, number in run.leases:
             item = slot_item(gate_partition(run.tenant, name), number, run.id, run.fence, until_ms)
-            self._try(Put(item, _own(run)))
+            self._try(Put(item, when))
 
     def leave(self, runs: Sequence[Run]) -> None:
         """Free their slots and places, and call who is next. Unavailable if that cannot be known to have worked."""

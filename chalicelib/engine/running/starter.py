@@ -153,8 +153,8 @@ class Starter:
             return None
         margin_ms = self._engine.settings.lease_margin_ms
         run = record.looking(existing, owner=ticket.owner, now_ms=now_ms, margin_ms=margin_ms)
+        self._admission.take_along(job, run, now_ms + record.KEEP_SLOT_MS)
         self._engine.db.runs.write(record.look(run, existing))
-        self._admission.keep(job, run, now_ms + record.KEEP_SLOT_MS)
         return run
 
     def _conclude(self, job: Job | None, existing: Run, outcome: Outcome) -> None:

@@ -19,6 +19,7 @@ from chalicelib.features.jobs.service import delete
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs.service import cancel
 from chalicelib.ports.contact import Contact
+from tests.support.limited import limit, taken_up
 from tests.support.world import NOON, TENANT, World
 
 HOUR = 3600
@@ -293,3 +294,17 @@ def test_a_heartbeat_of_a_look_holds_the_run_for_another_look(elsewhere: Elsewhe
     elsewhere.instead[1] = beaten
     elsewhere.after(10, run)
     assert seen == [40_000], "the job's own time limit counts from the attempt's start, and is long over"
+
+
+def test_the_slots_of_limits_are_held_through_all_looks_and_left_with_the_last(elsewhere: Elsewhere) -> None:
+    limit(elsewhere.world.db, tenant={"concurrency": 1})
+    run = elsewhere.begin(HOUR)
+    assert len(run.leases) == 1
+    elsewhere.after(HOUR / 2, run)
+    second = trigger(elsewhere.world.engine, TENANT, run.job_id)
+    second = elsewhere.after(30, second)
+    assert second.status == "PENDING", "it waits for the slot"
+    assert elsewhere.after(HOUR, run).status == "SUCCEEDED"
+    assert elsewhere.world.run(second.id).status == "WAITING"
+    elsewhere.after(HOUR, second)
+    assert taken_up(elsewhere.world) == []
