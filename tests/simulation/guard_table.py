@@ -231,7 +231,7 @@ GUARDS = (
     ),
     _guard(
         "an Idempotency-Key is noted with what it makes",
-        Cut("features.idempotency:once", '(("catalog", _noted(tenant, key, made_id, now_s)),)', "()"),
+        Cut("features.idempotency:once", '(("catalog", noted(tenant, key, made_id, now_s)),)', "()"),
         "doubled request",
         storm=5,
     ),

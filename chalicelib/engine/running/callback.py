@@ -48,11 +48,17 @@ def is_awaited(run: Run, claim: Claim, verdict: Verdict | None = None) -> bool:
 
 
 def concluded(job: Job | None, run: Run, outcome: Outcome, *, now_ms: int, fraction: float) -> Run:
-    """The run after what became of its work. What succeeded has succeeded, also when asked to stop. Pure."""
+    """The run after what became of its work. What succeeded has succeeded, also when asked to stop. Pure.
+
+    Where a worker repeats an attempt whose first one died, no other follows before that worker's lease is over.
+    """
     quiet = replace(run, progress=None)  # as it is stored it stays
     if run.cancel_ms is not None and not isinstance(outcome, Succeeded):
         return stopped(quiet, now_ms=now_ms)
-    return settle(quiet, outcome, job.retry if job else ONCE, now_ms=now_ms, fraction=fraction)
+    after = settle(quiet, outcome, job.retry if job else ONCE, now_ms=now_ms, fraction=fraction)
+    if after.retry_ms is None or run.status is not RunStatus.RUNNING or run.starts <= run.attempt:
+        return after
+    return replace(after, retry_ms=max(after.retry_ms, run.lease_ms + 1))
 
 
 def conclude(engine: Engine, job: Job | None, run: Run, outcome: Outcome) -> Run | None:

@@ -8,15 +8,16 @@ from chalicelib.domain.errors import AttemptOver, ChronosError, Conflict, RunCan
 from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.progress import Progress
-from chalicelib.domain.run import Run
+from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.records import run_key
+from chalicelib.engine.running.callback import concluded
 from chalicelib.engine.running.signing import callback_url
 from chalicelib.features.callbacks import service
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs.service import cancel
 from chalicelib.ports.table import Item, Key
 from tests.support.interference import interfered
-from tests.support.world import TENANT, WatchedRuns, World
+from tests.support.world import NOON, TENANT, WatchedRuns, World
 
 DONE, BROKEN = Succeeded({"callback": 1}), Failed("callback_failed", "no")
 RETRY = {"strategy": "fixed", "initial_delay_seconds": 20, "jitter": "none", "max_attempts": 2}
@@ -184,3 +185,35 @@ def test_two_callbacks_at_once_are_one() -> None:
     race.runs.former = [before]
     with pytest.raises(Conflict):
         service.end(race.world.engine, token, BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("status", "starts", "retry_ms", "why"),
+    [
+        (RunStatus.RUNNING, 1, NOON + 1_000, "the worker whose request is answered is about to end"),
+        (RunStatus.RUNNING, 2, NOON + 60_001, "another worker repeats the attempt, and does not know yet"),
+        (RunStatus.WAITING, 2, NOON + 1_000, "nobody works on it"),
+    ],
+)
+def test_a_retry_waits_for_the_worker_who_repeats_the_attempt(
+    status: RunStatus, starts: int, retry_ms: int, why: str
+) -> None:
+    policy = {**RETRY, "initial_delay_seconds": 1}
+    job = World().job({"kind": "manual"}, retry=policy)
+    running = Run(
+        id="run",
+        tenant=TENANT,
+        job_id=job.id,
+        status=status,
+        trigger="manual",
+        nominal_ms=NOON,
+        due_ms=NOON,
+        schedule_revision=1,
+        attempt=1,
+        starts=starts,
+        started_ms=NOON,
+        first_started_ms=NOON,
+        lease_ms=NOON + 60_000,
+    )
+    after = concluded(job, running, BROKEN, now_ms=NOON, fraction=0)
+    assert (after.status, after.retry_ms) == (RunStatus.RETRYING, retry_ms), why
