@@ -37,6 +37,23 @@ class Ended:
         return self.after.status is RunStatus.RETRYING
 
 
+def is_ours(run: Run, stored: Item | None) -> bool:
+    """After a refusal: whether it came from an earlier try of ours, whose answer was lost."""
+    if stored is None or stored.get("owner") != run.owner:
+        return False
+    return str(stored.get("attempts", "[]")) == encode_attempts(run.attempts)
+
+
+def is_recorded(run: Run, stored: Item | None) -> bool:
+    """Likewise, or from its callback, which has come first, and speaks for the attempt with more right."""
+    if is_ours(run, stored):
+        return True
+    if stored is None or stored.get("owner") != run.owner or run.callback_by_ms is None:
+        return False
+    attempts = decode_attempts(str(stored.get("attempts", "[]")))
+    return run.attempt in [each.number for each in attempts if each.finished_ms is not None]
+
+
 class Concluder:
     """Writes results, again and again while the tables are away and there is time."""
 
@@ -81,7 +98,7 @@ class Concluder:
         """Record ends. Unavailable if the tables stay away until `deadline` (monotonic seconds)."""
         left: list[Ended] = []
         for each, recorded in zip(ended, self._written(ended, deadline), strict=True):
-            if not (recorded or self._is_recorded(each.after, deadline)):
+            if not (recorded or is_recorded(each.after, self._stored(each.after, deadline))):
                 self._tell_late(each)
             elif each.before.has_room:
                 left.append(each)
@@ -115,9 +132,10 @@ class Concluder:
         try:
             self._persist(lambda: self._engine.db.transact(*writes), deadline)
         except ConditionFailed:
-            if not self._is_recorded(ended.after, deadline):
+            stored = self._stored(ended.after, deadline)
+            if not is_recorded(ended.after, stored):
                 self._stop_or_tell(ended, deadline)
-                return False
+            return is_ours(ended.after, stored)
         return True
 
     def _keep_and_ring(self, ended: Ended, timer: RunTimer) -> None:
@@ -169,19 +187,8 @@ class Concluder:
                 self._engine.clock.sleep(pause)
                 pause *= 2
 
-    def _is_recorded(self, run: Run, deadline: float) -> bool:
-        """After a refusal: whether it came from an earlier try of ours, whose answer was lost.
-
-        Or from its callback, which has come first, and speaks for the attempt with more right.
-        """
-        item = self._persist(lambda: self._engine.db.runs.get(run_key(run.tenant, run.id)), deadline)
-        if item is None or item.get("owner") != run.owner:
-            return False
-        stored = str(item.get("attempts", "[]"))
-        if stored == encode_attempts(run.attempts):
-            return True
-        ended = [each for each in decode_attempts(stored) if each.finished_ms is not None]
-        return run.callback_by_ms is not None and run.attempt in [each.number for each in ended]
+    def _stored(self, run: Run, deadline: float) -> Item | None:
+        return self._persist(lambda: self._engine.db.runs.get(run_key(run.tenant, run.id)), deadline)
 
     def _tell_late(self, ended: Ended) -> None:
         self._engine.telemetry.warning(

@@ -9,6 +9,7 @@ from chalicelib.domain.job import Job
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded, Waiting
 from chalicelib.domain.progress import Progress
 from chalicelib.domain.run import Run, RunStatus
+from chalicelib.engine.message import decode
 from chalicelib.engine.records import run_key
 from chalicelib.engine.running.callback import concluded
 from chalicelib.engine.running.signing import callback_url
@@ -106,6 +107,25 @@ def test_a_callback_that_still_saw_it_running_looks_again(outcome: Succeeded | F
     race.runs.former = [race.while_running]
     assert service.end(race.world.engine, token, outcome).status == status
     assert race.run.attempts[0].result == {"accepted": {}, **({"callback": 1} if outcome is DONE else {})}
+
+
+def test_a_worker_whose_callback_was_faster_rings_no_retry_of_its_own() -> None:
+    race = Race()
+
+    def fails(_job: Job, run: Run) -> Outcome:
+        if run.attempt > 1:
+            return DONE
+        first(race, lambda: race.say(BROKEN))
+        race.world.clock.ms += 5_000
+        return Failed("connection", "It broke off.")
+
+    race.world.outcome = fails
+    race.world.advance(1)
+    retry_ms = race.run.retry_ms
+    rung = [at_ms for at_ms, body in race.world.queue.sent if decode(body).attempt == 2]
+    assert len(rung) == 1
+    race.world.advance(60)
+    assert [at_ms for run, at_ms in race.world.executed if run.attempt == 2] == [retry_ms]
 
 
 def test_a_callback_just_before_the_deadline_is_written_down_wins() -> None:
