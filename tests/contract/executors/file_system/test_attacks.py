@@ -139,6 +139,7 @@ def test_a_tar_file_is_refused_that_holds(local: Files, content: bytes, why: str
         (b"abc", "gz", "something else"),
         (b"abc", "zst", "something else"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "content",
 )
 def test_a_compressed_file_is_refused_that_is(local: Files, content: bytes, form: str, why: str) -> None:
     local.put("in/a", content)
