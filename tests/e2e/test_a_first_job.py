@@ -111,7 +111,7 @@ def test_a_worker_killed_in_the_middle_is_replaced(api: Api, server: Target, sta
         for worker in stack.workers("fast_worker"):
             os.kill(worker, signal.SIGKILL)
         server.gate.set()
-        run = api.finished(job, "SUCCEEDED", seconds=60)
+        run = api.finished(job, "SUCCEEDED", seconds=120)
         assert len(server.calls) == 2, "the effect before the record may come twice, and only then"
         assert [attempt["number"] for attempt in run["attempts"]] == [1], "a lost start is no attempt"
     finally:
