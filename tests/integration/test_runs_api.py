@@ -160,18 +160,66 @@ def test_all_runs_are_listed_latest_first_page_by_page(api: ApiClient, kept: Kee
     assert (seen, pages) == (runs[::-1], 2)
 
 
-def test_runs_are_filtered_by_status_and_trigger(api: ApiClient, kept: Keep) -> None:
-    job_id = api.create()["id"]
-    done = kept(some_run(job_id, NOON)).id
-    failed = kept(some_run(job_id, NOON + 1000, RunStatus.FAILED)).id
-    late = kept(some_run(job_id, NOON + 2000, RunStatus.TIMED_OUT)).id
-    for path in ("/runs", f"/jobs/{job_id}/runs"):
-        assert [run["id"] for run in api.get(f"{path}?status=failed,TIMED_OUT").json["items"]] == [
-            late,
-            failed,
-        ]
-        assert [run["id"] for run in api.get(f"{path}?status=SUCCEEDED").json["items"]] == [done]
-        assert api.get(f"{path}?trigger=manual").json["items"] == []
+def failed_with(run: Run, kind: str, message: str) -> Run:
+    attempt = Attempt(1, run.nominal_ms, run.nominal_ms + 1, "failed", {"kind": kind, "message": message})
+    return replace(run, attempts=(attempt,))
+
+
+@pytest.fixture
+def several(api: ApiClient, kept: Keep) -> list[str]:
+    """The job, and its runs of four seconds: one done, one failed, one too late, one triggered; other jobs' too."""
+    job_id, other = api.create()["id"], api.create()["id"]
+    failed = some_run(job_id, NOON + 1000, RunStatus.FAILED)
+    late = some_run(job_id, NOON + 2000, RunStatus.TIMED_OUT)
+    runs = [
+        some_run(job_id, NOON),
+        failed_with(replace(failed, dead=True), "http_5xx", "The answer was 502."),
+        failed_with(replace(late, dead=True), "timeout", "It took too long."),
+        replace(some_run(job_id, NOON + 3000), trigger="manual", note="Again for the Auditors"),
+    ]
+    kept(failed_with(replace(some_run(other, NOON + 1500, RunStatus.FAILED), dead=True), "timeout", "Late."))
+    return [job_id, *(kept(run).id for run in runs)]
+
+
+FILTERS = [
+    ("", [4, 3, 2, 1]),
+    ("sort=nominal_at", [1, 2, 3, 4]),
+    ("status=failed,TIMED_OUT", [3, 2]),
+    ("status=SUCCEEDED&sort=nominal_at", [1, 4]),
+    ("trigger=manual,redrive", [4]),
+    ("trigger=backfill", []),
+    ("error_kind=timeout", [3]),
+    ("error_kind=timeout,http_5xx&status=FAILED", [2]),
+    ("text=auditors", [4]),
+    ("text=answer was", [2]),
+    ("from=2027-01-15T12:00:01Z", [4, 3, 2]),
+    ("to=2027-01-15T12:00:01Z", [1]),
+    ("from=2027-01-15T12:00:01Z&to=2027-01-15T13:00:03%2B01:00", [3, 2]),
+    ("from=2027-01-15T12:00:01Z&to=2027-01-15T12:00:03Z&sort=nominal_at", [2, 3]),
+    ("from=2027-01-16T00:00:00Z", []),
+]
+
+
+@pytest.mark.parametrize(("query", "places"), FILTERS)
+def test_runs_are_filtered_and_sorted(
+    api: ApiClient, several: list[str], query: str, places: list[int]
+) -> None:
+    job_id = several[0]
+    for path in (f"/jobs/{job_id}/runs?", f"/runs?job={job_id}&"):
+        found, cursor = list[str](), ""
+        while cursor is not None:
+            page = api.get(f"{path}limit=1&{query}" + (f"&cursor={cursor}" if cursor else "")).json
+            found += [run["id"] for run in page["items"]]
+            cursor = page["next_cursor"]
+        assert found == [several[place] for place in places]
+
+
+@pytest.mark.parametrize(("query", "places"), FILTERS)
+def test_dead_letters_are_filtered_and_sorted_as_runs_are(
+    api: ApiClient, several: list[str], query: str, places: list[int]
+) -> None:
+    found = api.get(f"/dead-letters?job={several[0]}&{query}").json["items"]
+    assert [run["id"] for run in found] == [several[place] for place in places if place in (2, 3)]
 
 
 def test_a_filtered_page_is_filled_from_further_back(api: ApiClient, kept: Keep) -> None:

@@ -5,14 +5,14 @@ from itertools import islice
 
 from chalicelib.domain.cost import Usage
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.ids import instant_of, is_id, ulid
+from chalicelib.domain.ids import is_id
 from chalicelib.domain.job import Job
 from chalicelib.domain.occurrences import Timetable
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
 from chalicelib.engine.records import runs_of_job, usage_of
 from chalicelib.features.jobs import service as jobs
-from chalicelib.features.runs.service import in_index
+from chalicelib.features.runs.reading import Span, in_index
 
 COUNTED = 50_000
 """Occurrences counted one by one, more than a month of minutes. What is denser is taken to go on as it began."""
@@ -56,13 +56,12 @@ def spent(
     """
     if not is_id(job_id, "job"):
         raise NotFound("There is no such job.")
-    fetch = in_index(engine, tenant, "by_job", runs_of_job(tenant, job_id))
-    place, looked_at, total = after or f"run_{ulid(window[1], b'')}", 0, Sum(0, 0, Usage(), None)
+    fetch = in_index(engine, tenant, "by_job", runs_of_job(tenant, job_id), Span(*window))
+    place, looked_at, total = after, 0, Sum(0, 0, Usage(), None)
     while looked_at < limit:
         rows, more = fetch(place, min(AT_ONCE, limit - looked_at))
-        inside = [(name, run) for name, run in rows if instant_of(name) >= window[0]]
-        total = _added(total, [run for _, run in inside if run is not None])
-        if len(inside) < len(rows) or not more:
+        total = _added(total, [run for _, run in rows if run is not None])
+        if not more:
             break
         looked_at, place = looked_at + len(rows), rows[-1][0]
     else:

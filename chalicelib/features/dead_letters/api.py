@@ -13,15 +13,15 @@ from chalicelib.features.dead_letters.views import (
     dead_letter_summary,
 )
 from chalicelib.features.jobs import service as jobs
-from chalicelib.features.paging import List, PageQuery
+from chalicelib.features.paging import List
+from chalicelib.features.runs.filters import RunsQuery
 from chalicelib.features.runs.views import RunView, run_view
 
 
 def list_dead_letters(engine: Engine, request: Request) -> Response:
-    query: PageQuery = request.query
+    query: RunsQuery = request.query
     pages = List(engine.secrets, request.tenant, "dead letters", "run", query)
-    after = pages.after(query.cursor)
-    runs, last = service.listed(engine, request.tenant, limit=query.limit, after=after)
+    runs, last = service.listed(engine, request.tenant, query, pages.after(query.cursor))
     known = jobs.read_many(engine, request.tenant, [run.job_id for run in runs])
     items = [dead_letter_summary(run, known.get(run.job_id)) for run in runs]
     return Response(DeadLetterPage.model_construct(items=items, next_cursor=pages.cursor(last)))
@@ -57,7 +57,7 @@ ROUTES = (
         summary="List dead letters, the latest occurrence first",
         tag="dead letters",
         rule="runs:read",
-        query=PageQuery,
+        query=RunsQuery,
         answers=(Answer(description="A page of dead letters.", model=DeadLetterPage),),
     ),
     Route(

@@ -14,6 +14,8 @@ from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import read_page
 from chalicelib.features.runs import service as runs
+from chalicelib.features.runs.filters import RunsQuery
+from chalicelib.features.runs.reading import in_index
 from chalicelib.ports.table import Absent, ConditionFailed, Is, Put, Update
 
 _MARK = ("dead_pk", "dead_sk")
@@ -27,10 +29,10 @@ def read(engine: Engine, tenant: str, identifier: str) -> Run:
     return run
 
 
-def listed(engine: Engine, tenant: str, *, limit: int, after: str | None) -> tuple[list[Run], str | None]:
-    """Latest occurrence first."""
-    fetch = runs.in_index(engine, tenant, "dead", dead_letters(tenant))
-    return read_page(fetch, lambda run: run.dead, limit, after)
+def listed(engine: Engine, tenant: str, query: RunsQuery, after: str | None) -> tuple[list[Run], str | None]:
+    """The dead letters that the query means."""
+    fetch = in_index(engine, tenant, "dead", dead_letters(tenant), query.span())
+    return read_page(fetch, lambda run: run.dead and query.wants(run), query.limit, after)
 
 
 def redrive(

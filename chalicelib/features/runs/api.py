@@ -3,56 +3,28 @@
 from dataclasses import replace
 from datetime import date
 
-from pydantic import Field, field_validator
-
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.run import Run, RunStatus, Trigger
+from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Answer, Body, Deprecation, NoFields, Request, Response, Route
-from chalicelib.features.paging import List, PageQuery
+from chalicelib.features.paging import List
 from chalicelib.features.runs import service
+from chalicelib.features.runs.filters import JobRunsQuery, RunsQuery
 from chalicelib.features.runs.views import RunPage, RunView, run_summary, run_view
 
 
-class RunsQuery(PageQuery):
-    """The filters of the lists of runs."""
-
-    status: str | None = Field(
-        None,
-        max_length=128,
-        description="Only these statuses, separated by commas.",
-        examples=["FAILED,TIMED_OUT"],
-    )
-    trigger: Trigger | None = None
-
-    @field_validator("status")
-    @classmethod
-    def _names_statuses(cls, status: str | None) -> str | None:
-        for name in (status or "").upper().split(",") if status is not None else ():
-            if name.strip() not in RunStatus.__members__:
-                raise ValueError(f"must be of {', '.join(RunStatus.__members__)}")
-        return status
-
-    def wants(self, run: Run) -> bool:
-        """Whether the run passes the filters."""
-        statuses = {name.strip() for name in (self.status or "").upper().split(",") if name}
-        return (not statuses or run.status.value in statuses) and self.trigger in (None, run.trigger)
-
-
 def list_runs_of_job(engine: Engine, request: Request) -> Response:
-    query: RunsQuery = request.query
+    query: JobRunsQuery = request.query
     job_id = request.path["job_id"]
     pages = List(engine.secrets, request.tenant, f"runs of {job_id}", "run", query)
-    after = pages.after(query.cursor)
-    runs, last = service.of_job(engine, request.tenant, job_id, query.wants, limit=query.limit, after=after)
+    runs, last = service.of_job(engine, request.tenant, job_id, query, pages.after(query.cursor))
     return _page(runs, pages.cursor(last))
 
 
 def list_runs(engine: Engine, request: Request) -> Response:
     query: RunsQuery = request.query
     pages = List(engine.secrets, request.tenant, "runs", "run", query)
-    after = pages.after(query.cursor)
-    runs, last = service.of_tenant(engine, request.tenant, query.wants, limit=query.limit, after=after)
+    runs, last = service.of_tenant(engine, request.tenant, query, pages.after(query.cursor))
     return _page(runs, pages.cursor(last))
 
 
@@ -79,7 +51,7 @@ _OF_JOB = Route(
     summary="List a job's runs, the latest occurrence first",
     tag="runs",
     rule="runs:read",
-    query=RunsQuery,
+    query=JobRunsQuery,
     answers=_PAGE,
 )
 _ALL = Route(

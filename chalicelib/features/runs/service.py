@@ -1,23 +1,21 @@
 """Reading runs: one, those of a job, and all of a tenant."""
 
-from collections.abc import Callable
-
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.ids import is_id
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.admission import Admission
 from chalicelib.engine.ledger.cancel import ask_to_stop
-from chalicelib.engine.records import decode_job, decode_run, job_key, run_key, run_partitions, runs_of_job
+from chalicelib.engine.records import decode_job, decode_run, job_key, run_key, runs_of_job
 from chalicelib.engine.retention import is_shown
 from chalicelib.features.jobs import service as jobs
-from chalicelib.features.paging import Fetch, read_page
-from chalicelib.ports.table import ConditionFailed, Item
+from chalicelib.features.paging import read_page
+from chalicelib.features.runs import reading
+from chalicelib.features.runs.filters import JobRunsQuery, RunsQuery
+from chalicelib.ports.table import ConditionFailed
 
-Wanted = Callable[[Run], bool]
 TRIES = 5
 """How often a cancellation is decided anew when the run has moved on."""
-_LOWEST, _PAST_ALL = "run_", "run_~"
 
 
 def read(engine: Engine, tenant: str, identifier: str) -> Run:
@@ -49,57 +47,29 @@ def _make_room(engine: Engine, run: Run) -> None:
 
 
 def of_job(
-    engine: Engine, tenant: str, job_id: str, wanted: Wanted, *, limit: int, after: str | None
+    engine: Engine, tenant: str, job_id: str, query: JobRunsQuery, after: str | None
 ) -> tuple[list[Run], str | None]:
-    """The job's runs, latest first. NotFound if neither the job nor any run of it is there."""
+    """The job's runs that the query means. NotFound if neither the job nor any run of it is there."""
     if not is_id(job_id, "job"):
         raise NotFound("There is no such job.")
-    fetch = in_index(engine, tenant, "by_job", runs_of_job(tenant, job_id))
-    found, last = read_page(fetch, wanted, limit, after)
+    found, last = _in_job(engine, tenant, job_id, query, after)
     if not found and after is None:
         jobs.read(engine, tenant, job_id)
     return found, last
 
 
 def of_tenant(
-    engine: Engine, tenant: str, wanted: Wanted, *, limit: int, after: str | None
+    engine: Engine, tenant: str, query: RunsQuery, after: str | None
 ) -> tuple[list[Run], str | None]:
-    """All of a tenant's runs, latest first."""
-
-    def fetch(after: str | None, count: int) -> tuple[list[tuple[str, Run | None]], bool]:
-        items: list[Item] = []
-        more = False
-        for partition in run_partitions(tenant):
-            page = engine.db.runs.query(
-                partition, low=_LOWEST, high=after or _PAST_ALL, limit=count, backwards=True
-            )
-            items += page.items
-            more = more or page.next is not None
-        items.sort(key=lambda item: str(item["sk"]), reverse=True)
-        rows = [(str(item["sk"]), _shown(engine, item)) for item in items[:count]]
-        return rows, more or len(items) > count
-
-    return read_page(fetch, wanted, limit, after)
+    """The tenant's runs that the query means."""
+    if query.job:
+        return _in_job(engine, tenant, query.job, query, after)
+    fetch = reading.of_tenant(engine, tenant, query.span(), after)
+    return read_page(fetch, query.wants, query.limit, after)
 
 
-def _shown(engine: Engine, item: Item | None) -> Run | None:
-    return decode_run(item) if item and is_shown(engine, item) else None
-
-
-_INDEX_KEYS = {"by_job": ("job", "sk"), "dead": ("dead_pk", "dead_sk")}
-
-
-def in_index(engine: Engine, tenant: str, index: str, value: str) -> Fetch[Run]:
-    """The runs in one partition of an index, latest first."""
-    hash_name, sort_name = _INDEX_KEYS[index]
-
-    def fetch(after: str | None, count: int) -> tuple[list[tuple[str, Run | None]], bool]:
-        start: Item | None = None
-        if after is not None:
-            pk, sk = run_key(tenant, after)
-            start = {"pk": pk, "sk": sk, hash_name: value, sort_name: after}
-        keys, more = engine.db.runs.query_index(index, value, limit=count, backwards=True, after=start)
-        items = engine.db.runs.get_many(keys)
-        return [(key[1], _shown(engine, items.get(key))) for key in keys], more is not None
-
-    return fetch
+def _in_job(
+    engine: Engine, tenant: str, job_id: str, query: JobRunsQuery, after: str | None
+) -> tuple[list[Run], str | None]:
+    fetch = reading.in_index(engine, tenant, "by_job", runs_of_job(tenant, job_id), query.span())
+    return read_page(fetch, query.wants, query.limit, after)
