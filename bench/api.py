@@ -8,9 +8,12 @@ from typing import Any
 
 from bench.stub import StubAws, stubbed_engine, unstub
 from chalicelib.aws.clock import SystemClock
+from chalicelib.domain.permissions import permissions_of
+from chalicelib.engine.core import Engine
 from chalicelib.http.api import Api
 from chalicelib.http.docs import table
 from chalicelib.http.pipeline import Services
+from chalicelib.identity.principal import Principal
 
 COUNT, WARM_UP = 300, 30
 BODY = {
@@ -19,6 +22,10 @@ BODY = {
     "config": {"url": "https://example.com/hook", "method": "POST", "body": {"report": "daily"}},
     "schedule": {"kind": "cron", "expression": "0 30 2 * * *", "timezone": "Europe/Berlin"},
 }
+
+
+def _key_of_the_bench(_engine: Engine, _authorization: str | None) -> Principal:
+    return Principal("local", "key_of_the_bench", "owner", permissions_of("owner"))
 
 
 class Context:
@@ -40,7 +47,7 @@ def event() -> dict[str, Any]:
 
 def figures() -> Iterable[tuple[str, float, str]]:
     stub = StubAws()
-    services = Services(stubbed_engine(stub, SystemClock()))
+    services = Services(stubbed_engine(stub, SystemClock()), _key_of_the_bench)
     api = Api(table(), lambda: services)
     spent = []
     for _ in range(COUNT):

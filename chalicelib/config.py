@@ -93,7 +93,6 @@ class Settings(BaseModel):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
     mount: str = Field("", pattern="^(/.*)?$", description="A file system for jobs, such as /mnt/jobs.")
     sandbox: str | None = Field(None, description="The function in which scripts run.")
-    api_key_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     log_level: str = "INFO"
     architecture: Architecture = "arm64"
     memory_mb: int = Field(256, ge=128, le=10_240, description="Told by Lambda itself.")

@@ -89,9 +89,10 @@ class Wiring:
         """What the api works with."""
         from chalicelib.http.pipeline import Services
         from chalicelib.http.rate_limit import Buckets, Policy
+        from chalicelib.identity.access import authenticate
 
         settings, buckets = self.settings, Buckets(Policy())
-        return Services(self.engine, settings.api_key_sha256, settings.cors_origins, buckets)
+        return Services(self.engine, authenticate, settings.cors_origins, buckets)
 
     def worker(self, lane: Lane) -> "Worker":
         """The worker of a lane."""

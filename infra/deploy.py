@@ -11,8 +11,8 @@ from infra import (
     account,
     buckets,
     callbacks,
+    first,
     gateway,
-    keys,
     lanes,
     layer_versions,
     package,
@@ -42,6 +42,7 @@ _SETTINGS = {
 }
 """Stack parameters by the environment variables that set them."""
 _PUBLIC_URL = "PUBLIC_URL"
+FIRST_TENANT = "main"
 
 
 def deploy(stage: str, *, new_key: bool = False, force: bool = False) -> None:
@@ -56,9 +57,11 @@ def deploy(stage: str, *, new_key: bool = False, force: bool = False) -> None:
         if not (new_key or force or _PUBLIC_URL in os.environ) and _is_done(stack, live, now, settings):
             print(f"{stage} is up to date: {live.url(session.region_name)} (FORCE=1 deploys all the same)")
             return
-        outputs = _infra(session, stage, stack, settings, new_key=new_key)
+        _step(f"infra stack {name_of(stage)}")
+        outputs = _put(session, stage, {"Stage": stage, **settings}, exists=stack is not None)
         _chalice_deploy(session, stage, outputs, live)
         live = _complete(session, stage, outputs)
+        _let_in(session, stage, outputs, new_key=new_key)
         account.mark(session, live, now)
     print(f"Deployed: {live.url(session.region_name)}")
 
@@ -145,20 +148,15 @@ def _is_done(stack: Stack | None, live: Live, fingerprint: str, settings: Mappin
     return same and live.is_complete and live.fingerprint == fingerprint
 
 
-def _infra(
-    session: Any, stage: str, stack: Stack | None, settings: Mapping[str, str], *, new_key: bool
-) -> dict[str, str]:
-    """The stack's first pass. An existing one keeps its key and its functions' ARNs."""
-    _step(f"infra stack {name_of(stage)}")
-    key = keys.new_key(stage) if new_key or not (stack and stack.outputs.get("ChronosApiKeySha256")) else ""
-    given = {"Stage": stage, **settings, **({"ApiKeySha256": keys.digest(key)} if key else {})}
-    outputs = _put(session, stage, given, exists=stack is not None)
-    if key:
-        print(
-            f"The API key of {stage}, shown this once (only its SHA-256 is stored):\n\n    {key}\n",
-            flush=True,
-        )
-    return outputs
+def _let_in(session: Any, stage: str, outputs: Mapping[str, str], *, new_key: bool) -> None:
+    """Make the first tenant, and tell once what opens it."""
+    owner = os.environ.get("OWNER", f"owner@{stage}.invalid")
+    opened = first.provide(session.client("dynamodb"), outputs, FIRST_TENANT, owner, new_key=new_key)
+    if opened is None:
+        return
+    print(f"An API key of {stage}, shown this once (only its SHA-256 is stored):\n\n    {opened.api_key}\n")
+    if opened.password:
+        print(f"The owner of the tenant {FIRST_TENANT} is {owner}, with the password {opened.password}\n")
 
 
 def _put(session: Any, stage: str, parameters: Mapping[str, str], *, exists: bool) -> dict[str, str]:

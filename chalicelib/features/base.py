@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.domain.errors import ChronosError
 from chalicelib.engine.core import Engine
 from chalicelib.features.idempotency import IdempotencyKey
+from chalicelib.identity.principal import Principal
 
 VERSION = "0.1.0"
 JSON = "application/json"
@@ -32,19 +33,16 @@ class NoFields(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: whose data it is, and a name for the record."""
-
-    tenant: str
-    actor: str
-
-
-@dataclass(frozen=True, slots=True)
 class Origin:
-    """Which request asked for a thing: its id in the logs, and the W3C's traceparent that came with it, if one did."""
+    """Which request asked for a thing: its id in the logs, and the W3C's traceparent that came with it, if one did.
+
+    `address` and `agent`: where it came from, as the gateway saw it, and with which program, as that says of itself.
+    """
 
     request_id: str | None = None
     trace: str | None = None
+    address: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Api(Chalice):  # type: ignore[misc]
             query=event["multiValueQueryStringParameters"] or {},
             headers={name.lower(): str(value) for name, value in (event["headers"] or {}).items()},
             body=body,
+            address=_address(event),
         )
         return _chalice(self._pipeline.answer(incoming), request_id)
 
@@ -85,6 +86,12 @@ def _request_id(event: Any, context: Any) -> str:
     gateway = event.get("requestContext") if isinstance(event, dict) else None
     given = gateway.get("requestId") if isinstance(gateway, dict) else None
     return str(given or getattr(context, "aws_request_id", None) or token_hex(16))
+
+
+def _address(event: dict[str, Any]) -> str:
+    """Where the gateway saw the request come from."""
+    identity = event["requestContext"].get("identity")
+    return str(identity.get("sourceIp") or "") if isinstance(identity, dict) else ""
 
 
 def _body(event: dict[str, Any]) -> bytes:

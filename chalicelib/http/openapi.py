@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from chalicelib.domain.errors import (
     ChronosError,
+    Forbidden,
     Invalid,
     Malformed,
     MalformedHeader,
@@ -213,7 +214,7 @@ def _problems(route: Route) -> dict[str, Any]:
     """A reference for each status with which the route may refuse, unless it answers with it anyway."""
     errors: set[type[ChronosError]] = {*route.errors, Invalid}
     if not route.public:
-        errors |= {Unauthorized, TooManyRequests, Unavailable}
+        errors |= {Unauthorized, Forbidden, TooManyRequests, Unavailable}
     if "{" in route.path:
         errors.add(NotFound)
     if route.method == "POST":

@@ -7,32 +7,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowed, TooManyRequests
+from chalicelib.domain.errors import ChronosError, FieldProblem, Forbidden, MethodNotAllowed, TooManyRequests
 from chalicelib.domain.trace import parent_of
 from chalicelib.engine.core import Engine
-from chalicelib.features.base import Body, Origin, Principal, Request, Response, Route
+from chalicelib.features.base import Body, Origin, Request, Response, Route
 from chalicelib.features.replay import replayed
 from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object, decode_text, decode_yaml, is_yaml
 from chalicelib.http.headers import for_origin, for_preflight, of_deprecation
 from chalicelib.http.idempotency import checked_key, idempotency_key
-from chalicelib.http.principal import authenticate
 from chalicelib.http.problems import problem_of, unexpected
 from chalicelib.http.rate_limit import Buckets, Verdict
 from chalicelib.http.table import RouteTable
+from chalicelib.identity.access import Authenticate
+from chalicelib.identity.principal import NOBODY, Principal
 
 _LOG = logging.getLogger("chronos.http")
+_MAX_TOLD = 200
+"""Characters of what a request says of itself that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What handlers and the pipeline work with. `api_key_sha256` empty: no key is asked for.
+    """What handlers and the pipeline work with.
 
     Pages of the `cors_origins` may use the API from a browser. Without `buckets` a key may ask as often as it likes.
     """
 
     engine: Engine
-    api_key_sha256: str = ""
+    authenticate: Authenticate
     cors_origins: tuple[str, ...] = ()
     buckets: Buckets | None = None
 
@@ -48,6 +51,7 @@ class Incoming:
     query: Mapping[str, list[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""
 
 
 class Pipeline:
@@ -113,6 +117,7 @@ class Pipeline:
         try:
             if verdict and not verdict.allowed:
                 raise TooManyRequests("This key asks too often; Retry-After says when to go on.")
+            _check_permitted(route, principal)
             return _with(self._carried_out(route, principal, incoming, services), told)
         except ChronosError as error:
             return _with(problem_of(error, incoming.request_id), told)
@@ -131,7 +136,7 @@ class Pipeline:
             _parsed(route.body, value) if route.body and value is not None else None,
             incoming.headers.get("if-match") if route.conditional else None,
             known if route.once else None,
-            Origin(incoming.request_id, parent_of(incoming.headers.get("traceparent"))),
+            _origin(incoming),
         )
         engine, kept = services.engine, known if route.replayed else None
         return replayed(engine, principal.tenant, kept, lambda: route.handler(engine, request))
@@ -155,8 +160,24 @@ def _with(response: Response, headers: Mapping[str, str]) -> Response:
 
 def _principal(route: Route, incoming: Incoming, services: Services) -> Principal:
     if route.public:
-        return Principal("", "anonymous")
-    return authenticate(incoming.headers.get("authorization"), services.api_key_sha256)
+        return NOBODY
+    return services.authenticate(services.engine, incoming.headers.get("authorization"))
+
+
+def _check_permitted(route: Route, principal: Principal) -> None:
+    if not route.public and route.rule not in principal.permissions:
+        raise Forbidden(
+            f"This needs the permission {route.rule}, which the role {principal.role} or this key lacks."
+        )
+
+
+def _origin(incoming: Incoming) -> Origin:
+    return Origin(
+        incoming.request_id,
+        parent_of(incoming.headers.get("traceparent")),
+        incoming.address[:_MAX_TOLD],
+        incoming.headers.get("user-agent", "")[:_MAX_TOLD],
+    )
 
 
 def _verdict(route: Route, principal: Principal, services: Services) -> Verdict | None:

@@ -36,6 +36,12 @@ class Stack:
         return self.deployed.aws
 
     @property
+    def key(self) -> str:
+        """The first tenant's API key."""
+        assert self.deployed.opened, "a fresh emulator has no tenant before it is deployed to"
+        return self.deployed.opened.api_key
+
+    @property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs: names of tables, URLs of queues, ..."""
         return dict(self.deployed.outputs)

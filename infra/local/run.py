@@ -11,9 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
-from infra import package
+from infra import first, package
 from infra.bundle import local_architecture
 from infra.errors import Stop
 from infra.local import process, stack
@@ -22,15 +23,19 @@ from infra.project import for_people
 
 FOLDER = CHRONOS / "local"
 ENDPOINTS = CHRONOS / "endpoints.json"
+DEPLOYED, OPENED = FOLDER / "deployed.json", FOLDER / "opened.json"
 _HEALTHY_SECONDS = 40
 _WARM = 3
 _HELLO = """
 Chronos is up:   {api}          (description: {api}/openapi.json)
+API key:         {api_key}
+Owner:           {email}, password {password}
 A first job, every five seconds, and its runs:
 
-  curl -s {api}/jobs -H 'Content-Type: application/json' \\
+  export KEY={api_key}
+  curl -s {api}/jobs -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
     -d '{{"name": "hello", "type": "dummy", "schedule": "*/5 * * * * *"}}'
-  curl -s {api}/runs
+  curl -s {api}/runs -H "Authorization: Bearer $KEY"
 
 AWS endpoint:    {aws}   (access key and secret: test; also in {endpoints})
 After a change:  make reload          Stop: Ctrl-C (the data stays in {folder})
@@ -73,21 +78,38 @@ def reload() -> None:
 
 def _deploy(url: str) -> stack.Deployed:
     """Deploy unless the saved state already holds exactly this package at this address."""
-    mark, now = FOLDER / "deployed.json", (stack.PACKAGED / "fingerprint").read_text()
+    mark, now = DEPLOYED, (stack.PACKAGED / "fingerprint").read_text()
     known: dict[str, Any] = json.loads(mark.read_text()) if mark.exists() else {}
     deployed = stack.Deployed(f"{url}/api", url, known.get("outputs", {}))
-    if known.get("fingerprint") != now or known.get("url") != url or _trouble(deployed.api):
+    same = known.get("fingerprint") == now and known.get("url") == url and OPENED.exists()
+    if not same or _trouble(deployed.api):
         _step("deploying the stack")
         deployed = stack.deploy(url, stack.PACKAGED)
+        _keep(deployed)
     _step("waiting until it is healthy")
     until_healthy(deployed.api)
     mark.write_text(json.dumps({"fingerprint": now, "url": url, "outputs": dict(deployed.outputs)}))
     return deployed
 
 
+def _keep(deployed: stack.Deployed) -> None:
+    """What opens the API has to be known as long as the data is there. If it is lost, another key is made."""
+    opened = deployed.opened
+    if opened is None and not OPENED.exists():
+        dynamodb = stack.client("dynamodb", deployed.aws)
+        opened = first.provide(dynamodb, deployed.outputs, stack.TENANT, stack.OWNER, new_key=True)
+    if opened:
+        OPENED.touch(mode=0o600)
+        OPENED.write_text(json.dumps(asdict(opened)))
+
+
 def _greet(deployed: stack.Deployed, port: int) -> None:
+    opened = first.Opened(**json.loads(OPENED.read_text()))
     endpoints = {
         "api": deployed.api,
+        "api_key": opened.api_key,
+        "tenant": opened.tenant,
+        "owner": {"email": opened.email, "password": opened.password},
         "aws": deployed.aws,
         "openapi": f"{deployed.api}/openapi.json",
         "region": stack.REGION,
@@ -96,9 +118,10 @@ def _greet(deployed: stack.Deployed, port: int) -> None:
         "outputs": dict(deployed.outputs),
     }
     for_people(stack.STAGE, deployed.outputs, variables=stack.variables(deployed.aws))  # for `chalice local`
+    ENDPOINTS.touch(mode=0o600)
     ENDPOINTS.write_text(json.dumps(endpoints, indent=1) + "\n")
     names = {"endpoints": ENDPOINTS.relative_to(ROOT), "folder": FOLDER.relative_to(ROOT)}
-    print(_HELLO.format(api=deployed.api, aws=deployed.aws, **names), flush=True)
+    print(_HELLO.format(api=deployed.api, aws=deployed.aws, **asdict(opened), **names), flush=True)
 
 
 def _wait(emulator: process.Emulator, stopping: threading.Event) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import callbacks, gateway, lanes, layer_zips, stacks
+from infra import callbacks, first, gateway, lanes, layer_zips, stacks
 from infra.functions import Json, functions
 from infra.local import job_role
 from infra.package import CODE, TEMPLATE
@@ -18,6 +18,7 @@ from infra.project import API_STAGE
 
 PACKAGED = CHRONOS / "local" / "package"
 STAGE, REGION, BUCKET = "local", "us-east-1", "chronos-code"
+TENANT, OWNER = "local", "owner@chronos.localhost"
 PARAMETERS = {
     "Stage": STAGE,
     "LeadMs": "1500",
@@ -41,11 +42,15 @@ def variables(url: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Deployed:
-    """The stack as it stands. `api` is an address to give to people, `aws` the endpoint for any AWS client."""
+    """The stack as it stands. `api` is an address to give to people, `aws` the endpoint for any AWS client.
+
+    `opened` is what opens it, if that was made just now.
+    """
 
     api: str
     aws: str
     outputs: Mapping[str, str]
+    opened: first.Opened | None = None
 
 
 def client(service: str, url: str, credentials: Mapping[str, str] | None = None, *, attempts: int = 5) -> Any:
@@ -82,7 +87,8 @@ def deploy(
     _expire(client("dynamodb", url), outputs)
     job_role.provide(client("iam", url))
     gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE)
-    deployed = Deployed(_address(url, outputs, stock=stock), url, outputs)
+    opened = first.provide(client("dynamodb", url), outputs, TENANT, OWNER)
+    deployed = Deployed(_address(url, outputs, stock=stock), url, outputs, opened)
     callbacks.provide(client("ssm", url), STAGE, deployed.api)
     if not stock:
         save(url)

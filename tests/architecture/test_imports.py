@@ -14,6 +14,7 @@ LAYERS = [
     ("ports", "names what the engine needs, and knows nobody who provides it"),
     ("engine", "decides over ports, so that a simulation can run it"),
     ("executors", "carries out one attempt; knows neither tables nor routes"),
+    ("identity", "who asks, and for which tenant; engine and executors take that as given"),
     ("aws", "implements ports; nobody but the wiring sees it"),
     ("features", "what users ask for"),
     ("http", "turns requests into calls of features"),
@@ -27,16 +28,29 @@ ALLOWED = {
     "engine": {"engine", "ports", "domain"},
     "executors": {"executors", "ports", "domain"},
     "aws": {"aws", "ports", "domain"},
-    "features": {"features", "executors", "engine", "ports", "domain"},
-    "http": {"http", "features", "executors", "engine", "ports", "domain", "config", "wiring"},
+    "identity": {"identity", "engine", "ports", "domain"},
+    "features": {"features", "identity", "executors", "engine", "ports", "domain"},
+    "http": {"http", "features", "identity", "executors", "engine", "ports", "domain", "config", "wiring"},
     "config": {"config", "domain"},
-    "wiring": {"wiring", "config", "features", "http", "aws", "executors", "engine", "ports", "domain"},
+    "wiring": {
+        "wiring",
+        "config",
+        "features",
+        "identity",
+        "http",
+        "aws",
+        "executors",
+        "engine",
+        "ports",
+        "domain",
+    },
     "entrypoints": {
         "entrypoints",
         "wiring",
         "config",
         "http",
         "features",
+        "identity",
         "engine",
         "executors",
         "ports",
@@ -49,6 +63,8 @@ FOREIGN = {
     "requests": {"executors"},
     "urllib3": {"executors"},
     "croniter": {"domain"},
+    "cryptography": {"identity"},
+    "jwt": {"identity"},
     "icalendar": {"features"},
     "yaml": {"features"},
     "chalice": {"http", "entrypoints"},
@@ -57,7 +73,7 @@ FOREIGN = {
 ROOMS = ("wheel", "ledger", "ringing", "flow", "running", "audit")
 """The engine's folders: each knows those before it. Beside them lies what is common, and what stands on top of all."""
 COMMON = {"core", "message", "records", "retention"}
-PURE = ("domain", "engine")
+PURE = ("domain", "engine", "identity")
 IMPURE_MODULES = {"os", "time", "random", "secrets", "socket", "subprocess"}
 
 

@@ -2,12 +2,9 @@
 
 import pytest
 
+from chalicelib.domain.permissions import PERMISSIONS, ROLES
 from chalicelib.features.base import Route
 from chalicelib.http.docs import routes
-
-PERMISSIONS = {
-    f"{thing}:{act}" for thing in ("jobs", "runs", "calendars", "limits") for act in ("read", "write")
-}
 
 
 @pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
@@ -22,3 +19,9 @@ def test_what_only_reads_needs_no_more_than_reading() -> None:
     assert {r.rule.partition(":")[2] for r in routes() if r.method == "GET" and not r.public} == {"read"}
     changing = {r.rule.partition(":")[2] for r in routes() if r.method in ("PUT", "PATCH", "DELETE")}
     assert changing == {"write"}
+
+
+def test_every_permission_is_asked_for_somewhere_and_held_by_somebody() -> None:
+    asked = {route.rule for route in routes() if not route.public}
+    assert asked <= PERMISSIONS
+    assert set().union(*ROLES.values()) <= PERMISSIONS

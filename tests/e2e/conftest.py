@@ -16,9 +16,10 @@ from tests.support.waiting import eventually
 class Api:
     """HTTP calls to the app. Every answer below 500, or the test fails."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str) -> None:
         self.url = url
         self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {key}"
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         answer = self._session.request(method, f"{self.url}{path}", timeout=30, **arguments)
@@ -53,7 +54,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
-    return Api(stack.api)
+    return Api(stack.api, stack.key)
 
 
 @pytest.fixture

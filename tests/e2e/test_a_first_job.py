@@ -194,7 +194,7 @@ def test_the_dispatcher_fires_what_lies_beyond_the_horizon(api: Api, far_job: di
 
 
 def test_the_same_app_runs_on_the_unpatched_emulator(stock_stack: Stack) -> None:
-    stock = Api(stock_stack.api)
+    stock = Api(stock_stack.api, stock_stack.key)
     job = stock.job(
         {"kind": "once", "at": in_seconds(4)}, type="dummy", config={"output": {"hello": "world"}}
     )

@@ -29,7 +29,7 @@ MINUTE = 60_000
 
 
 def test_a_stage_goes_on_from_copies_and_does_nothing_of_before_the_floor(own_stack: Stack) -> None:
-    stack, api = own_stack, Api(own_stack.api)
+    stack, api = own_stack, Api(own_stack.api, own_stack.key)
     dynamodb = stack.client("dynamodb")
     manual = api.job({"kind": "manual"}, type="dummy")
     yearly = api.job("0 0 1 1 *", type="dummy")

@@ -1,10 +1,9 @@
-"""Chalice projects: the checkout's own, a stage's; and the stage's API key."""
+"""Chalice projects: the checkout's own, and a stage's."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from infra import keys
 from infra.functions import functions
 from infra.paths import ROOT
 from infra.project import API_STAGE, defaults, for_people, record
@@ -49,13 +48,6 @@ def test_chalice_is_told_what_is_deployed_and_forgets_what_it_knew(tmp_path: Pat
     record(tmp_path, "dev", [{"name": "rest_api", "rest_api_id": "x"}])
     known = json.loads((tmp_path / ".chalice" / "deployed" / "dev.json").read_text())
     assert known["resources"] == [{"name": "rest_api", "rest_api_id": "x"}]
-
-
-def test_a_key_is_known_by_its_digest_and_differs_each_time() -> None:
-    one, other = keys.new_key("dev"), keys.new_key("dev")
-    assert one != other
-    assert one.startswith("chronos_dev_")
-    assert len(keys.digest(one)) == 64
 
 
 def _config(project: Path) -> Any:

@@ -35,7 +35,7 @@ def test_a_backfill_is_accepted_begun_and_can_be_read(api: ApiClient, rung: Call
     assert answer.headers["Location"] == f"/api/backfills/{answer.json['id']}"
     view = api.get(f"/backfills/{answer.json['id']}")
     assert view.json == answer.json
-    assert (view.json["status"], view.json["created_by"]) == ("running", "anonymous")
+    assert (view.json["status"], view.json["created_by"]) == ("running", "key_of_a_test")
     assert view.json["progress"] == {
         "total": 10,
         "examined": 2,

@@ -1,6 +1,5 @@
 """What holds for every route: bodies, parameters, methods, keys, cursors, and that bad input is never our fault."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from functools import reduce
@@ -14,6 +13,8 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.running.signing import callback_url
 from chalicelib.http.docs import routes, table
 from chalicelib.http.pipeline import Services
+from chalicelib.identity.access import authenticate
+from chalicelib.identity.bootstrap import add_key
 from tests.support.api import HTTP_JOB, ApiClient, document
 from tests.support.world import NOON
 
@@ -186,24 +187,37 @@ def test_head_is_get_without_a_body(api: ApiClient) -> None:
 
 
 class TestWithAKey:
-    """A stage that has an API key."""
+    """Who asks must have a key of some tenant."""
 
-    key = "a-secret-key"
+    @pytest.fixture
+    def key(self, engine: Engine) -> str:
+        return add_key(engine.db, engine.clock, engine.ids, "local")
 
     @pytest.fixture
     def api(self, engine: Engine) -> ApiClient:
-        return ApiClient(engine, hashlib.sha256(self.key.encode()).hexdigest())
+        return ApiClient(engine, authenticate)
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
-    def test_the_key_opens(self, api: ApiClient, scheme: str) -> None:
-        assert api.get("/jobs", headers={"Authorization": f"{scheme} {self.key}"}).status == 200
+    def test_the_key_opens(self, api: ApiClient, key: str, scheme: str) -> None:
+        assert api.get("/jobs", headers={"Authorization": f"{scheme} {key}"}).status == 200
 
     @pytest.mark.parametrize(
         "authorization",
-        [None, "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {key}", key, "Bearer \u00fc\ud800"],
+        [
+            None,
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer wrong",
+            "Basic KEY",
+            "KEY",
+            "Bearer KEYx",
+            "Bearer \u00fc\ud800",
+        ],
     )
-    def test_anything_else_does_not(self, api: ApiClient, authorization: str | None) -> None:
-        answer = api.get("/jobs", headers={} if authorization is None else {"Authorization": authorization})
+    def test_anything_else_does_not(self, api: ApiClient, key: str, authorization: str | None) -> None:
+        sent = {} if authorization is None else {"Authorization": authorization.replace("KEY", key)}
+        answer = api.get("/jobs", headers=sent)
         assert (answer.status, answer.json["code"]) == (401, "unauthorized")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 

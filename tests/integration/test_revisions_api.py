@@ -40,7 +40,7 @@ def test_each_change_is_a_revision_and_says_what_changed(api: ApiClient, clock: 
         (1, "active", []),
     ]
     assert [item["saved_at"] for item in items][-2:] == ["2027-01-15T12:01:00Z", "2027-01-15T12:00:00Z"]
-    assert {item["saved_by"] for item in items} == {"anonymous"}
+    assert {item["saved_by"] for item in items} == {"key_of_a_test"}
 
 
 def test_a_change_that_changes_nothing_is_no_revision(api: ApiClient) -> None:

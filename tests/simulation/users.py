@@ -13,7 +13,6 @@ from chalicelib.engine.core import Engine
 from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.backfills import service as backfills
 from chalicelib.features.backfills.views import BackfillRequest
-from chalicelib.features.base import Principal
 from chalicelib.features.calendars import service as calendars
 from chalicelib.features.idempotency import IdempotencyKey
 from chalicelib.features.jobs import changes
@@ -21,6 +20,7 @@ from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
 from chalicelib.features.timeline.service import told
+from chalicelib.identity.principal import Principal
 from tests.simulation import definitions
 from tests.simulation.definitions import HOUR, MINUTE, Focus
 from tests.simulation.history import Told

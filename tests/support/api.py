@@ -15,6 +15,8 @@ from chalicelib.engine.core import Engine
 from chalicelib.http.api import Api
 from chalicelib.http.docs import openapi_json, table
 from chalicelib.http.pipeline import Services
+from chalicelib.identity.access import Authenticate
+from tests.support.principals import everybody
 
 HTTP_JOB: dict[str, Any] = {
     "name": "nightly",
@@ -45,8 +47,8 @@ class Answer:
 class ApiClient:
     """Speaks to an Api as its users do. `body` is JSON unless it is bytes."""
 
-    def __init__(self, engine: Engine, api_key_sha256: str = "") -> None:
-        services = Services(engine, api_key_sha256)
+    def __init__(self, engine: Engine, authenticate: Authenticate = everybody) -> None:
+        services = Services(engine, authenticate)
         self.app = Api(table(), lambda: services)
         self._http = ChaliceClient(self.app).http
 

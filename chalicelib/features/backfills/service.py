@@ -25,10 +25,10 @@ from chalicelib.engine.retention import is_kept
 from chalicelib.engine.wheel.arm import timetable_of
 from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.features.backfills.views import BackfillRequest
-from chalicelib.features.base import Principal
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import Fetch, read_page
+from chalicelib.identity.principal import Principal
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put
 
 TRIES = 5

@@ -261,7 +261,7 @@ ROUTES = (
         handler=pause_job,
         summary="Pause a job",
         tag="jobs",
-        rule="jobs:write",
+        rule="jobs:operate",
         replayed=True,
         description="No occurrence starts any more, until the job is resumed or the given moment comes. Retries of "
         "runs that had begun go on, and triggers work. A paused job gets the note and the end that are given.",
@@ -280,7 +280,7 @@ ROUTES = (
         handler=resume_job,
         summary="Resume a paused job",
         tag="jobs",
-        rule="jobs:write",
+        rule="jobs:operate",
         replayed=True,
         description="What it missed falls under the job's misfire rules. An active job stays as it is.",
         body=_NOTHING,
@@ -294,7 +294,7 @@ ROUTES = (
         handler=skip_occurrences,
         summary="Leave out a job's next occurrences",
         tag="jobs",
-        rule="jobs:write",
+        rule="jobs:operate",
         replayed=True,
         description="The next `count` occurrences from now on, whatever was to be left out before. They are recorded "
         "as skipped, with the reason `skip_next`. Another schedule ends it.",

@@ -5,11 +5,11 @@ from chalicelib.domain.ids import is_id
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.engine.core import Engine
 from chalicelib.engine.ledger.revisions import DELETED, Revision, newest_first, read_revision
-from chalicelib.features.base import Principal
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.changes import redefined
 from chalicelib.features.jobs.definition import validated
 from chalicelib.features.validation import refusal
+from chalicelib.identity.principal import Principal
 
 
 def listed(

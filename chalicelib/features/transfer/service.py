@@ -8,12 +8,12 @@ from chalicelib.domain.differences import Difference, differences
 from chalicelib.domain.errors import ChronosError, Conflict, FieldProblem, Invalid
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.engine.core import Engine
-from chalicelib.features.base import Principal
 from chalicelib.features.jobs import changes, service
 from chalicelib.features.jobs.definition import definition_of
 from chalicelib.features.jobs.filters import JobFilter
 from chalicelib.features.transfer.views import OnConflict, Outcome
 from chalicelib.features.validation import MAX_PROBLEMS, refusal
+from chalicelib.identity.principal import Principal
 
 MAX_KNOWN = 5_000
 """Jobs of a tenant among which names are looked for: there is no index by name."""

@@ -10,8 +10,8 @@ from chalicelib.domain.outcome import Failed, Outcome, Succeeded
 from chalicelib.domain.prices import PRICES
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.records import usage_of
-from chalicelib.features.base import Principal
 from chalicelib.features.jobs.trigger import TriggerBody, trigger
+from chalicelib.identity.principal import Principal
 from tests.support.counting import CountingWorld
 from tests.support.world import NOON, TENANT
 

@@ -15,7 +15,7 @@ from chalicelib.engine.backfills import read_backfill
 from chalicelib.engine.records import encode_run
 from chalicelib.features.backfills import service
 from chalicelib.features.backfills.views import BackfillRequest
-from chalicelib.features.base import Principal
+from chalicelib.identity.principal import Principal
 from chalicelib.ports.table import Put
 from tests.support.faults import FaultyWorld, Mode
 from tests.support.world import NOON, TENANT

@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.running.signing import callback_url, keys_of
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
+from chalicelib.identity.access import authenticate
 from chalicelib.ports.contact import Contact
 from tests.support.api import Answer, ApiClient
 from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, World
@@ -27,7 +28,7 @@ class Other:
         self.world = World()
         attempt = attempts(self.world.clock, ExecutorSettings(), self._address)
         self.world.outcome = lambda job, run: attempt(job, run, self.world.clock.monotonic() + 30, Contact())
-        self.api = ApiClient(self.world.engine, api_key_sha256="0" * 64)
+        self.api = ApiClient(self.world.engine, authenticate)
         self.owner = ApiClient(self.world.engine)
         wanted = {"type": "dummy", "config": {"outcome": "wait"}, "callback": {"deadline_seconds": 3600}}
         self.job = self.owner.create(**{"schedule": {"kind": "manual"}, **wanted, **fields})

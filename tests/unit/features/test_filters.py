@@ -41,7 +41,7 @@ def api() -> ApiClient:
         ({"tags": "team=data,x"}, [], "one is missing"),
         ({"type": "dummy", "status": "paused"}, ["idle"], "type and status"),
         ({"type": "dummy", "status": "active"}, [], "both have to hold"),
-        ({"owner": "anonymous"}, ["idle", "hourly", "Nightly"], "who created it"),
+        ({"owner": "key_of_a_test"}, ["idle", "hourly", "Nightly"], "who created it"),
         ({"owner": "ada"}, [], "somebody else"),
     ],
 )

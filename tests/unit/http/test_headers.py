@@ -10,6 +10,7 @@ from chalicelib.features.base import Answer, Deprecation, Request, Response, Rou
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.table import RouteTable
 from tests.support.api import ApiClient
+from tests.support.principals import everybody
 from tests.support.world import World
 
 APP, OTHER = "https://app.example.com", "https://evil.example.com"
@@ -22,14 +23,14 @@ def nothing(_engine: Engine, _request: Request) -> Response:
 def route(**more: Any) -> Route:
     answers = (Answer(description=""),)
     return Route(
-        method="GET", path="/old/{name}", handler=nothing, summary="", tag="", answers=answers, **more
+        method="GET", path="/old/{name}", handler=nothing, summary="", tag="", rule="jobs:read", answers=answers, **more
     )
 
 
 def ask(
     asked: Route, method: str = "GET", origins: tuple[str, ...] = (APP,), **headers: str
 ) -> tuple[int, dict[str, str]]:
-    services = Services(World().engine, cors_origins=origins)
+    services = Services(World().engine, everybody, cors_origins=origins)
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     incoming = Incoming(method, asked.path, "id-1", path={"name": "a b"}, headers=sent)
     response = Pipeline(RouteTable.of([asked]), lambda: services).answer(incoming)

@@ -12,6 +12,7 @@ from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.problems import STATUS
 from chalicelib.http.table import RouteTable
+from tests.support.principals import everybody
 from tests.support.world import World
 
 
@@ -31,7 +32,7 @@ def raising(error: Exception) -> Route:
     def handler(_engine: Engine, _request: Request) -> Response:
         raise error
 
-    return Route(method="GET", path="/x", handler=handler, summary="", tag="", answers=())
+    return Route(method="GET", path="/x", handler=handler, summary="", tag="", rule="jobs:read", answers=())
 
 
 GREETING = Route(
@@ -40,13 +41,14 @@ GREETING = Route(
     handler=greet,
     summary="",
     tag="",
+    rule="jobs:read",
     answers=(Answer(description="", model=Greeting),),
     body=Body(model=Greeting, required=False),
 )
 
 
 def ask(route: Route, body: bytes = b"", **headers: str) -> Response:
-    services = Services(World().engine)
+    services = Services(World().engine, everybody)
     incoming = Incoming(route.method, route.path, "id-1", headers=headers, body=body)
     return Pipeline(RouteTable.of([route]), lambda: services).answer(incoming)
 
@@ -113,7 +115,7 @@ def test_a_body_that_is_given_is_checked() -> None:
 
 def test_each_answer_is_a_line_in_the_log() -> None:
     world = World()
-    services = Services(world.engine)
+    services = Services(world.engine, everybody)
     Pipeline(RouteTable.of([GREETING]), lambda: services).answer(Incoming("POST", "/greetings", "id-1"))
     [(level, sentence, fields)] = world.telemetry.lines
     assert (level, sentence) == ("info", "A request was answered.")

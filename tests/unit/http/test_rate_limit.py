@@ -7,6 +7,7 @@ from chalicelib.features.base import Answer, Request, Response, Route
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.rate_limit import MAX_KEYS, Buckets, Policy
 from chalicelib.http.table import RouteTable
+from tests.support.principals import everybody
 from tests.support.world import World
 
 SMALL = Policy(burst=3, per_second=0.5)
@@ -53,9 +54,9 @@ def ask(policy: Policy, requests: int, *, public: bool = False) -> list[Response
 
     answers = (Answer(description=""),)
     asked = Route(
-        method="GET", path="/x", handler=nothing, summary="", tag="", answers=answers, public=public
+        method="GET", path="/x", handler=nothing, summary="", tag="", rule="jobs:read", answers=answers, public=public
     )
-    services, number = Services(World().engine, buckets=Buckets(policy)), count()
+    services, number = Services(World().engine, everybody, buckets=Buckets(policy)), count()
     pipeline = Pipeline(RouteTable.of([asked]), lambda: services)
     return [pipeline.answer(Incoming("GET", "/x", f"id-{next(number)}")) for _ in range(requests)]
 

@@ -1,0 +1,1 @@
+"""Who asks, and for which tenant: tenants, their members, users, and the keys that open the API."""

@@ -1,0 +1,47 @@
+"""From the Authorization header to a principal. What it names is read each time: taking it back works at once."""
+
+from collections.abc import Callable
+
+from chalicelib.domain.errors import Unauthorized, Unavailable
+from chalicelib.engine.core import Engine
+from chalicelib.identity.keys import ApiKey, is_of, key_key, parsed, read_key
+from chalicelib.identity.principal import Principal
+from chalicelib.ports.table import PRESENT, ConditionFailed, Update
+
+Authenticate = Callable[[Engine, str | None], Principal]
+"""The principal of an Authorization header. Unauthorized if it opens nothing."""
+
+USED_EVERY_MS = 600_000
+"""How often at most it is noted that a key was used."""
+_HOW = "Send an API key or an access token: Authorization: Bearer KEY."
+_UNKNOWN = "The key is not known, is over, or was taken back."
+
+
+def authenticate(engine: Engine, authorization: str | None) -> Principal:
+    """One read, strongly consistent."""
+    scheme, _, credential = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise Unauthorized(_HOW)
+    return _by_key(engine, credential.strip())
+
+
+def _by_key(engine: Engine, text: str) -> Principal:
+    shown = parsed(text)
+    key = read_key(engine, shown.id) if shown else None
+    now_ms = engine.clock.now_ms()
+    if shown is None or key is None or not is_of(key, shown) or key.is_expired(now_ms):
+        raise Unauthorized(_UNKNOWN)
+    _note_use(engine, key, now_ms)
+    return Principal(key.tenant, key.id, key.role, key.permissions)
+
+
+def _note_use(engine: Engine, key: ApiKey, now_ms: int) -> None:
+    """Best effort: nothing depends on it."""
+    if key.used_ms is not None and now_ms - key.used_ms < USED_EVERY_MS:
+        return
+    try:
+        engine.db.catalog.write(Update(key_key(key.id), set={"used_ms": now_ms}, when=PRESENT))
+    except ConditionFailed:
+        pass
+    except Unavailable as error:
+        engine.telemetry.warning("The use of a key was not noted.", error=error.message)

@@ -1,0 +1,23 @@
+"""Who asks."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.domain.permissions import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whose data it is, and a name for the record: the id of a user or of an API key.
+
+    `permissions` are those of this request: a key may have fewer than its role. `session` is that of a user's token.
+    """
+
+    tenant: str
+    actor: str
+    role: Role = "viewer"
+    permissions: frozenset[str] = field(default=frozenset())
+    session: str | None = None
+
+
+NOBODY = Principal("", "anonymous")
+"""Who asks on a public route."""
