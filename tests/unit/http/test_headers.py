@@ -23,7 +23,14 @@ def nothing(_engine: Engine, _request: Request) -> Response:
 def route(**more: Any) -> Route:
     answers = (Answer(description=""),)
     return Route(
-        method="GET", path="/old/{name}", handler=nothing, summary="", tag="", rule="jobs:read", answers=answers, **more
+        method="GET",
+        path="/old/{name}",
+        handler=nothing,
+        summary="",
+        tag="",
+        rule="jobs:read",
+        answers=answers,
+        **more,
     )
 
 

@@ -54,7 +54,14 @@ def ask(policy: Policy, requests: int, *, public: bool = False) -> list[Response
 
     answers = (Answer(description=""),)
     asked = Route(
-        method="GET", path="/x", handler=nothing, summary="", tag="", rule="jobs:read", answers=answers, public=public
+        method="GET",
+        path="/x",
+        handler=nothing,
+        summary="",
+        tag="",
+        rule="jobs:read",
+        answers=answers,
+        public=public,
     )
     services, number = Services(World().engine, everybody, buckets=Buckets(policy)), count()
     pipeline = Pipeline(RouteTable.of([asked]), lambda: services)

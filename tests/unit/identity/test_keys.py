@@ -42,7 +42,8 @@ def test_what_is_stored_opens_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"scopes": frozenset({"jobs:read", "runs:read"})}, {"scopes": frozenset()}, {"expires_ms": NOON}]
+    "fields",
+    [{}, {"scopes": frozenset({"jobs:read", "runs:read"})}, {"scopes": frozenset()}, {"expires_ms": NOON}],
 )
 def test_a_key_is_read_as_it_was_written(fields: dict[str, Any]) -> None:
     key, _ = minted(Wanted("acme", "ci", "viewer", "user_1", **fields), NOON, RANDOM)
