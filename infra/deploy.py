@@ -184,7 +184,8 @@ def _complete(session: Any, stage: str, outputs: Mapping[str, str]) -> Live:
     _put(session, stage, live.parameters(), exists=True)
     account.allow_loops(session, live)
     account.log_little(session, live, outputs["ChronosLogLevel"])
-    gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE)
+    origins = outputs["ChronosCorsOrigins"]
+    gateway.apply(session.client("apigateway"), str(live.api), project.API_STAGE, origins)
     url, given = live.url(session.region_name), os.environ.get(_PUBLIC_URL)
     callbacks.provide(session.client("ssm"), stage, url, given=given)
     layer_versions.remove_former(session, stage)

@@ -122,9 +122,10 @@ def _function(function: Function, variables: Json) -> Json:
 
 
 def _api() -> Json:
+    shared = gateway.shared_if("HasCorsOrigins")
     return {
         "Name": {"Fn::Sub": APP + "-${Stage}"},
-        "DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.swagger()},
+        "DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.swagger(shared)},
         "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **gateway.THROTTLE}],
     }
 

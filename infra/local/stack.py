@@ -86,7 +86,7 @@ def deploy(
     )
     _expire(client("dynamodb", url), outputs)
     job_role.provide(client("iam", url))
-    gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE)
+    gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE, chosen.get("CorsOrigins", ""))
     opened = first.provide(client("dynamodb", url), outputs, TENANT, OWNER)
     deployed = Deployed(_address(url, outputs, stock=stock), url, outputs, opened)
     callbacks.provide(client("ssm", url), STAGE, deployed.api)
