@@ -63,6 +63,19 @@ def test_a_deployed_stage_runs_jobs_for_those_who_have_its_key(live: Deployed) -
     assert eventually(lambda: live.call("GET", f"/runs/{run['id']}")["status"] == "SUCCEEDED")
 
 
+def test_another_key_is_made_when_it_is_asked_for_and_the_former_stays_good(
+    live: Deployed, place: Place, account: Account
+) -> None:
+    done = place.infra("deploy", "live", "--new-key")
+    another = Deployed(account, done.stdout)
+    assert another.key != live.key
+    assert "password" not in done.stdout, "the owner is there already"
+    for each in (live, another):
+        assert each.call("GET", "/jobs?limit=1") is not None
+    tables = account.outputs("live")
+    assert another.key not in str(account.client("dynamodb").scan(TableName=tables["ChronosCatalogTable"]))
+
+
 @pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
 def test_each_function_has_its_limits_variables_and_policy(
     function: Any, live: Deployed, account: Account

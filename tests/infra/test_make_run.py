@@ -59,8 +59,9 @@ class Running:
 
     def call(self, path: str, body: Any = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.endpoints()["api"] + path, data, headers)
+        found = self.endpoints()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {found['api_key']}"}
+        request = urllib.request.Request(found["api"] + path, data, headers)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
@@ -100,13 +101,14 @@ def up(stack_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_data_survives_a_stop_and_nothing_is_left_running(running: Running, how: signal.Signals) -> None:
     running.start()
-    job = running.call("/jobs", JOB)
+    job, key = running.call("/jobs", JOB), running.endpoints()["api_key"]
     said = running.stop(how)
     assert "Chronos is up" in said
     assert not running.others()
     assert not (running.place.folder / ".chronos" / "endpoints.json").exists()
     running.start()
     assert running.call(f"/jobs/{job['id']}")["name"] == "kept"
+    assert running.endpoints()["api_key"] == key, "it is known as long as the data is there"
     assert "deploying" not in running.stop(), "nothing has changed"
 
 
@@ -153,10 +155,29 @@ def test_a_port_in_use_is_named_with_another_to_choose(tmp_path: Path) -> None:
     shutil.which("curl") is None, reason="the printed commands are for curl, which is not here"
 )
 def test_the_first_commands_that_it_prints_work_when_pasted(up: Running) -> None:
-    commands = up.greeting().partition("\n\n  curl")[2].partition("\n\n")[0]
-    create, _, read = ("curl" + commands).rpartition("\n")
-    assert "next_run_at" in _pasted(create)
-    assert eventually(lambda: [run for run in _pasted(read)["items"] if run["status"] == "SUCCEEDED"])
+    said = up.greeting()
+    export, commands = said.partition("its runs:\n\n")[2].partition("\n\n")[0].split("\n", 1)
+    create, _, read = commands.rpartition("\n")
+    assert "next_run_at" in _pasted(f"{export}\n{create}")
+    assert eventually(
+        lambda: [run for run in _pasted(f"{export}\n{read}")["items"] if run["status"] == "SUCCEEDED"]
+    )
+    found = up.endpoints()
+    assert f"API key:         {found['api_key']}\n" in said
+    assert f"{found['owner']['email']}, password {found['owner']['password']}\n" in said
+
+
+def test_the_first_key_and_the_owners_password_are_for_their_user_alone(up: Running) -> None:
+    folder = up.place.folder / ".chronos"
+    for secret in (folder / "endpoints.json", folder / "local" / "opened.json"):
+        assert secret.stat().st_mode & 0o777 == 0o600
+    stored = client("dynamodb", up.endpoints()["aws"]).scan(
+        TableName=up.endpoints()["outputs"]["ChronosCatalogTable"]
+    )
+    secret = up.endpoints()["api_key"].rpartition("_")[2]
+    assert stored["Items"]
+    assert secret not in str(stored)
+    assert up.endpoints()["owner"]["password"] not in str(stored)
 
 
 def test_its_addresses_are_in_a_file_while_it_runs(up: Running) -> None:

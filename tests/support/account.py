@@ -20,8 +20,8 @@ class Place:
     def __init__(self, checked_out: Checkout, url: str) -> None:
         self.folder, self._checkout, self._url = checked_out.folder, checked_out, url
 
-    def infra(self, command: str, stage: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return self._checkout.run("infra", command, "--stage", stage, env=self._env(env))
+    def infra(self, command: str, stage: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return self._checkout.run("infra", command, "--stage", stage, *options, env=self._env(env))
 
     def deploy(self, stage: str) -> str:
         """What it said."""
