@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.domain.errors import ChronosError, FieldProblem, Forbidden, MethodNotAllowed, TooManyRequests
+from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowed, TooManyRequests
 from chalicelib.domain.trace import parent_of
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Origin, Request, Response, Route
@@ -117,7 +117,8 @@ class Pipeline:
         try:
             if verdict and not verdict.allowed:
                 raise TooManyRequests("This key asks too often; Retry-After says when to go on.")
-            _check_permitted(route, principal)
+            if not route.public:
+                principal.require(route.rule)
             return _with(self._carried_out(route, principal, incoming, services), told)
         except ChronosError as error:
             return _with(problem_of(error, incoming.request_id), told)
@@ -162,13 +163,6 @@ def _principal(route: Route, incoming: Incoming, services: Services) -> Principa
     if route.public:
         return NOBODY
     return services.authenticate(services.engine, incoming.headers.get("authorization"))
-
-
-def _check_permitted(route: Route, principal: Principal) -> None:
-    if not route.public and route.rule not in principal.permissions:
-        raise Forbidden(
-            f"This needs the permission {route.rule}, which the role {principal.role} or this key lacks."
-        )
 
 
 def _origin(incoming: Incoming) -> Origin:

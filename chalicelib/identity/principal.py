@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.permissions import Role
 
 
@@ -17,6 +18,13 @@ class Principal:
     role: Role = "viewer"
     permissions: frozenset[str] = field(default=frozenset())
     session: str | None = None
+
+    def require(self, permission: str) -> None:
+        """Forbidden unless this request may do what needs the permission."""
+        if permission not in self.permissions:
+            raise Forbidden(
+                f"This needs the permission {permission}, which the role {self.role} or this key lacks."
+            )
 
 
 NOBODY = Principal("", "anonymous")

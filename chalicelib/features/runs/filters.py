@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.ids import ALPHABET
 from chalicelib.domain.instants import epoch_ms
+from chalicelib.domain.retry import ErrorKind
 from chalicelib.domain.run import Run, RunStatus, Trigger
 from chalicelib.domain.schedule import Moment
 from chalicelib.features.paging import PageQuery
@@ -15,7 +16,7 @@ from chalicelib.features.runs.reading import Span
 
 _TRIGGERS = get_args(Trigger)
 _JOB_ID = f"^job_[{ALPHABET}]{{26}}$"
-_KINDS = "^[a-z0-9_]+(, ?[a-z0-9_]+)*$"
+_KINDS = get_args(ErrorKind)
 
 
 class JobRunsQuery(PageQuery):
@@ -36,8 +37,7 @@ class JobRunsQuery(PageQuery):
     error_kind: str | None = Field(
         None,
         max_length=256,
-        pattern=_KINDS,
-        description="Only those whose last attempt failed in one of these ways, separated by commas.",
+        description="Only those whose last attempt failed with one of these kinds, separated by commas.",
         examples=["timeout,http_5xx"],
     )
     text: str | None = Field(
@@ -61,6 +61,11 @@ class JobRunsQuery(PageQuery):
     @classmethod
     def _names_triggers(cls, trigger: str | None) -> str | None:
         return _known(trigger, _TRIGGERS) if trigger is not None else None
+
+    @field_validator("error_kind")
+    @classmethod
+    def _names_kinds(cls, kinds: str | None) -> str | None:
+        return _known(kinds, _KINDS) if kinds is not None else None
 
     def span(self) -> Span:
         """Invalid if no moment lies in it."""

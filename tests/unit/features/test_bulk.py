@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.permissions import permissions_of
 from chalicelib.features.bulk.service import BUDGET_MS
+from chalicelib.identity.principal import Principal
 from tests.support.api import ApiClient
 from tests.support.interference import Interfered, interfered
+from tests.support.principals import TENANT
 from tests.support.world import World
 
 KEY = {"Idempotency-Key": "k1"}
@@ -129,6 +132,20 @@ def test_a_request_that_comes_again_with_its_key_triggers_nothing_twice(
     assert first.json == second.json == third.json
     assert len(api.get("/runs").json["items"]) == 2
     assert third.headers["Idempotency-Replayed"] == "true"
+
+
+def test_to_trigger_needs_the_permission_of_runs_too(world: World, api: ApiClient) -> None:
+    keeper = Principal(
+        TENANT, "key_of_a_test", "service", permissions_of("service", ["jobs:read", "jobs:write"])
+    )
+    limited = ApiClient(world.engine, lambda _engine, _authorization: keeper)
+    for dry_run in (True, False):
+        body = {"action": "trigger", "filter": WEB, "dry_run": dry_run}
+        refused = limited.post("/jobs/bulk", body)
+        assert (refused.status, refused.json["code"]) == (403, "forbidden")
+        assert "runs:write" in refused.json["detail"]
+    assert api.get("/runs").json["items"] == []
+    assert outcomes(bulk(limited, "pause", WEB)) == {"a": "done", "b": "done"}
 
 
 @pytest.mark.parametrize(
