@@ -4,7 +4,10 @@ ChronosError
 ├── Malformed              the body is no JSON, or no object
 ├── MalformedHeader        a header that we read is not as it must be
 ├── Unauthorized           no key, or a wrong one
+│   ├── BadCredentials     no user with this address and password
+│   └── BadRefreshToken    it opens no session, or was used before
 ├── Forbidden              the key does not allow this
+│   └── RegistrationClosed nobody can register by themselves here
 ├── NotFound               no such thing, or another tenant's
 ├── MethodNotAllowed       the path exists, the method does not
 ├── Conflict               the thing is not in a state that allows this
@@ -56,8 +59,20 @@ class Unauthorized(ChronosError):
     code = "unauthorized"
 
 
+class BadCredentials(Unauthorized):
+    code = "bad_credentials"
+
+
+class BadRefreshToken(Unauthorized):
+    code = "bad_refresh_token"
+
+
 class Forbidden(ChronosError):
     code = "forbidden"
+
+
+class RegistrationClosed(Forbidden):
+    code = "registration_closed"
 
 
 class NotFound(ChronosError):

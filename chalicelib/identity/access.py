@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 from chalicelib.domain.errors import Unauthorized, Unavailable
+from chalicelib.domain.permissions import ACCOUNT, permissions_of
 from chalicelib.engine.core import Engine
 from chalicelib.identity.keys import ApiKey, is_of, key_key, parsed, read_key
+from chalicelib.identity.members import decode_member, membership_key
 from chalicelib.identity.principal import Principal
+from chalicelib.identity.sessions import decode_session, session_key
+from chalicelib.identity.tokens import claims_of
 from chalicelib.ports.table import PRESENT, ConditionFailed, Update
 
 Authenticate = Callable[[Engine, str | None], Principal]
@@ -14,6 +18,7 @@ Authenticate = Callable[[Engine, str | None], Principal]
 USED_EVERY_MS = 600_000
 """How often at most it is noted that a key was used."""
 _HOW = "Send an API key or an access token: Authorization: Bearer KEY."
+_OVER = "The session is over, or its user is no member of the tenant any more: refresh it, or sign in again."
 _UNKNOWN = "The key is not known, is over, or was taken back."
 
 
@@ -22,7 +27,21 @@ def authenticate(engine: Engine, authorization: str | None) -> Principal:
     scheme, _, credential = (authorization or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not credential.strip():
         raise Unauthorized(_HOW)
-    return _by_key(engine, credential.strip())
+    text = credential.strip()
+    return _by_token(engine, text) if text.count(".") == 2 else _by_key(engine, text)
+
+
+def _by_token(engine: Engine, text: str) -> Principal:
+    """The token says who, the records say what they may: logout, removal and another role hold at once."""
+    claims = claims_of(engine, text)
+    of_session = session_key(claims.user, claims.session)
+    of_member = membership_key(claims.tenant, claims.user)
+    found = engine.db.catalog.get_many([of_session, of_member])
+    if len(found) < 2 or decode_session(found[of_session]).expires_ms <= engine.clock.now_ms():
+        raise Unauthorized(_OVER)
+    role = decode_member(found[of_member]).role
+    permissions = permissions_of(role) | ACCOUNT
+    return Principal(claims.tenant, claims.user, role, permissions, claims.session)
 
 
 def _by_key(engine: Engine, text: str) -> Principal:

@@ -2,8 +2,11 @@
 
 from typing import Literal, Protocol
 
-SecretName = Literal["signing-key", "public-url"]
-"""`signing-key`: the keys that sign callbacks (`engine/running/signing.py`). `public-url`: the address of the api."""
+SecretName = Literal["signing-key", "token-keys", "public-url"]
+"""`signing-key`: the keys that sign callbacks (`engine/running/signing.py`). `public-url`: the address of the api.
+
+`token-keys`: those that sign access tokens (`identity/tokens.py`).
+"""
 
 
 class Secrets(Protocol):

@@ -17,7 +17,7 @@ from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
 from tests.support.aws import create_queues, create_tables, moto
 from tests.support.memory import FakeClock, FakeIds, MemorySecrets, MemoryTelemetry
-from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS
+from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, TOKEN_KEYS
 
 COUNT = itertools.count()
 
@@ -49,7 +49,7 @@ def engine(aws: Callable[[str], Any], clock: FakeClock) -> Engine:
         ids=FakeIds(),
         telemetry=MemoryTelemetry(),
         settings=EngineSettings(),
-        secrets=MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL),
+        secrets=MemorySecrets(signing_key=SIGNING_KEYS, token_keys=TOKEN_KEYS, public_url=PUBLIC_URL),
     )
 
 

@@ -37,6 +37,8 @@ from tests.support.memory import (
 TENANT = "local"
 PUBLIC_URL = "https://chronos.test/api"
 SIGNING_KEYS = '[{"id": "one", "key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}]'
+TOKEN_KEYS = '[{"id": "first", "key": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="}]'
+"""Made up, like all that is secret in tests."""
 NOON = 1_800_014_400_000
 """2027-01-15T12:00:00Z, a Friday."""
 
@@ -86,7 +88,7 @@ class World:
         lanes = {lane: MemoryQueue(self.clock) for lane in LANES}
         self.queue, self.urgent_queue, self.long_queue = lanes["fast"], lanes["urgent"], lanes["long"]
         self.telemetry = MemoryTelemetry()
-        self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, public_url=PUBLIC_URL)
+        self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, token_keys=TOKEN_KEYS, public_url=PUBLIC_URL)
         self.engine = Engine(
             db=self.db,
             lanes=lanes,

@@ -13,7 +13,7 @@ GRACE_SECONDS = 3_600
 
 
 def keys_of(text: str | None) -> list[SigningKey]:
-    """The keys in the secret `signing-key`, the newest first: JSON, [{"id", "key" (base64)}, ...].
+    """The keys in a secret such as `signing-key`, the newest first: JSON, [{"id", "key" (base64)}, ...].
 
     Unavailable if it is something else.
     """
