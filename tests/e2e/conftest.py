@@ -17,7 +17,7 @@ class Api:
     """HTTP calls to the app. Every answer below 500, or the test fails."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.url = url
+        self.url, self.key = url, key
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Bearer {key}"
 

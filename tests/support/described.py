@@ -29,8 +29,9 @@ CHECKS = [
 class Explored:
     """What was found out: the statuses that were seen, and the failures, one a kind."""
 
-    def __init__(self, known: Mapping[str, str]) -> None:
+    def __init__(self, known: Mapping[str, str], key: str) -> None:
         self.known = known
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.statuses: Counter[int] = Counter()
         self.failures: dict[tuple[str, int, str], str] = {}
 
@@ -53,7 +54,7 @@ class Explored:
                 case.path_parameters.update(
                     {n: v for n, v in self.known.items() if n in case.path_parameters}
                 )
-            answer = case.call(base_url=url, timeout=30)
+            answer = case.call(base_url=url, headers=self._headers, timeout=30)
             self.statuses[answer.status_code] += 1
             try:
                 case.validate_response(answer, checks=CHECKS)
@@ -64,12 +65,14 @@ class Explored:
         ask()
 
 
-def explored(document: dict[str, Any], url: str, known: Mapping[str, str], *, examples: int) -> Explored:
+def explored(
+    document: dict[str, Any], url: str, known: Mapping[str, str], *, examples: int, key: str = ""
+) -> Explored:
     """All operations of the document, each with so many requests, at the address; what deletes comes last.
 
     Every other request is for things that are there: `known` has values of path parameters.
     """
-    found = Explored(known)
+    found = Explored(known, key)
     for operation in sorted(operations(document), key=lambda each: each.method.lower() == "delete"):
         found.operation(operation, url, examples)
     return found
