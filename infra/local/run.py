@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from infra import first, package
@@ -99,8 +100,16 @@ def _keep(deployed: stack.Deployed) -> None:
         dynamodb = stack.client("dynamodb", deployed.aws)
         opened = first.provide(dynamodb, deployed.outputs, stack.TENANT, stack.OWNER, new_key=True)
     if opened:
-        OPENED.touch(mode=0o600)
-        OPENED.write_text(json.dumps(asdict(opened)))
+        _write_for_owner(OPENED, json.dumps(asdict(opened)))
+
+
+def _write_for_owner(path: Path, text: str) -> None:
+    """All at once, readable by this user alone: it opens the API."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(path)
 
 
 def _greet(deployed: stack.Deployed, port: int) -> None:
@@ -118,8 +127,7 @@ def _greet(deployed: stack.Deployed, port: int) -> None:
         "outputs": dict(deployed.outputs),
     }
     for_people(stack.STAGE, deployed.outputs, variables=stack.variables(deployed.aws))  # for `chalice local`
-    ENDPOINTS.touch(mode=0o600)
-    ENDPOINTS.write_text(json.dumps(endpoints, indent=1) + "\n")
+    _write_for_owner(ENDPOINTS, json.dumps(endpoints, indent=1) + "\n")
     names = {"endpoints": ENDPOINTS.relative_to(ROOT), "folder": FOLDER.relative_to(ROOT)}
     print(_HELLO.format(api=deployed.api, aws=deployed.aws, **asdict(opened), **names), flush=True)
 
