@@ -212,6 +212,15 @@ def timetable(
     return parts[0] if len(parts) == 1 else _Union(job_id, tuple(parts))
 
 
+def window_start(table: Timetable, nominal_ms: int, created_ms: int) -> int:
+    """Where the time begins that a run at a nominal time stands for: at the moment of the schedule before it.
+
+    Where there is none, at the job's creation, unless the run is of a time before that: then there is nothing.
+    """
+    before = table.latest(0, nominal_ms - 1)
+    return before[-1] if before else min(created_ms, nominal_ms)
+
+
 def timetables(
     schedule: AnySchedule | Sequence[AnySchedule], *, job_id: str, created_ms: int, exclude: Exclusions = ()
 ) -> list[_Single]:

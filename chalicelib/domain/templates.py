@@ -51,7 +51,10 @@ def _no_secrets(ref: SecretRef) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What templates can name. `secret` gives a secret's value, or raises TemplateError."""
+    """What templates can name. `secret` gives a secret's value, or raises TemplateError.
+
+    `window_start_ms` says where the run's window begins, which ends at its nominal time.
+    """
 
     run_id: str
     nominal_ms: int
@@ -62,6 +65,7 @@ class Facts:
     job_name: str
     tenant: str
     tags: Mapping[str, str]
+    window_start_ms: Callable[[], int]
     secret: Callable[[SecretRef], Value] = _no_secrets
 
 
@@ -70,6 +74,8 @@ NAMES: dict[str, Callable[[Facts], Value]] = {
     "run.nominal": lambda facts: _moment(facts.nominal_ms),
     "run.nominal_date": lambda facts: _moment(facts.nominal_ms).strftime("%Y-%m-%d"),
     "run.scheduled": lambda facts: _moment(facts.scheduled_ms),
+    "run.window.start": lambda facts: _moment(facts.window_start_ms()),
+    "run.window.end": lambda facts: _moment(facts.nominal_ms),
     "run.attempt": lambda facts: facts.attempt,
     "run.trigger": lambda facts: facts.trigger,
     "job.id": lambda facts: facts.job_id,

@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job import Job
 from chalicelib.domain.masking import Masks
 from chalicelib.domain.merge_patch import merged
+from chalicelib.domain.occurrences import Timetable, timetable, window_start
 from chalicelib.domain.outcome import Failed, Outcome
 from chalicelib.domain.run import Run
 from chalicelib.domain.template_filters import TemplateError, Value, text_of
@@ -55,7 +56,12 @@ def facts_of(job: Job, run: Run) -> Facts:
         job_name=job.name,
         tenant=job.tenant,
         tags=job.tags,
+        window_start_ms=lambda: window_start(_timetable(job), run.nominal_ms, job.created_ms),
     )
+
+
+def _timetable(job: Job) -> Timetable:
+    return timetable(job.schedule, job_id=job.id, created_ms=job.created_ms, exclude=job.exclude)
 
 
 def filled(job: Job, run: Run, secrets: JobSecrets, is_over: Callable[[], bool] = lambda: False) -> Filled:

@@ -21,7 +21,7 @@ from chalicelib.domain.templates import (
 from chalicelib.features.validation import MAX_PROBLEMS
 
 _RUN, _JOB = "run_01KVB7TZ00F3Z9S8D0QX4Y1W2E", "job_01KVB7TYZ0A1B2C3D4E5F6G7H8"
-_NOMINAL_MS = 1_777_636_800_000
+_NOMINAL_MS, _WINDOW_MS = 1_777_636_800_000, 3_600_000
 SECRETS = ("sample", "443")
 """What may stand for a secret: it is a part of a text, or of a number."""
 _OTHERWISE = "https://otherwise.invalid/"
@@ -51,6 +51,7 @@ def sample_facts(name: Any, tags: Any) -> Facts:
         job_name=name if isinstance(name, str) else "job",
         tenant="default",
         tags={key: value for key, value in known.items() if isinstance(value, str)},
+        window_start_ms=lambda: _NOMINAL_MS - _WINDOW_MS,
         secret=lambda _ref: SECRETS[0],
     )
 

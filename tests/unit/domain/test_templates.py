@@ -48,6 +48,7 @@ FACTS = Facts(
     job_name='nightly "sales"',
     tenant="acme",
     tags={"team": "data", "cost.center": "42", "tricky": "${{ run.id }}"},
+    window_start_ms=lambda: NOMINAL - 86_400_000,
     secret=secret,
 )
 
@@ -68,6 +69,8 @@ def filled(text: str) -> Any:
         ("${{ run.attempt }}", 2, "alone it keeps its type"),
         ("n=${{ run.attempt }}", "n=2", "in a text it is text"),
         ("${{ run.nominal }}", "2027-03-28T01:30:00Z", "moments are RFC 3339"),
+        ("${{ run.window.start }}", "2027-03-27T01:30:00Z", "where its window begins"),
+        ("${{ run.window.end | date('%H:%M') }}", "01:30", "and ends"),
         ("${{ run.scheduled }}", "2027-03-28T01:30:01.500Z", "to the millisecond"),
         ("${{ run.nominal_date }}", "2027-03-28", "in UTC"),
         ("${{ run.trigger }}", "schedule", "what made it run"),
@@ -220,7 +223,7 @@ def test_templates_are_found_with_their_secrets_and_errors() -> None:
 
 
 def test_facts_without_secrets_give_none() -> None:
-    plain = Facts("r", 0, 0, 1, "manual", "j", "n", "t", {})
+    plain = Facts("r", 0, 0, 1, "manual", "j", "n", "t", {}, lambda: 0)
     with pytest.raises(BadTemplate, match="cannot be read here"):
         rendered("${{ secrets.token }}", plain)
 

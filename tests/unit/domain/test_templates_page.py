@@ -38,9 +38,11 @@ def test_every_filter_on_the_page_works_as_it_is_written() -> None:
         assert sampled({"x": f"${{{{ {name} | {each} }}}}"}, sample_facts("n", {}), "").problems == []
 
 
-def test_the_example_is_accepted() -> None:
-    [example] = re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert isinstance(definition_of(json.loads(example)), JobDefinition)
+def test_the_examples_are_accepted() -> None:
+    examples = re.findall(r"^```json\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert len(examples) == 2
+    for example in examples:
+        assert isinstance(definition_of(json.loads(example)), JobDefinition)
 
 
 def test_the_numbers_are_those_of_the_code() -> None:

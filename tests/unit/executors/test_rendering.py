@@ -59,6 +59,29 @@ def outcome_of(
     return attempt(job_of(config, **fields), run or run_of(), clock.monotonic() + 10, Contact())
 
 
+@pytest.mark.parametrize(
+    ("schedule", "start", "why"),
+    [
+        ("0 0 6 * * *", "2027-01-15T06:00:00Z", "the day's moment"),
+        ("0 0 12 * * *", "2027-01-14T12:00:00Z", "the run's own does not count"),
+        ("0 0 12 * * MON-FRI", "2027-01-14T12:00:00Z", "the day before was a weekday"),
+        (["0 0 6 * * *", "0 30 11 * * *"], "2027-01-15T11:30:00Z", "the later of two schedules"),
+        ({"kind": "interval", "every": "PT7H"}, "2027-01-15T10:30:00Z", "none before: the creation"),
+        (
+            {"kind": "cron", "expression": "@daily", "start_at": "2027-01-15T11:00:00Z"},
+            "2027-01-15T10:30:00Z",
+            "as well",
+        ),
+        ({"kind": "manual"}, "2027-01-15T10:30:00Z", "without a schedule"),
+    ],
+    ids=str,
+)
+def test_a_run_stands_for_the_time_since_the_moment_before(schedule: Any, start: str, why: str) -> None:
+    window = "${{ run.window.start }} ${{ run.window.end }}"
+    found = outcome_of({"output": window}, schedule=schedule, created_ms=NOON - 5_400_000)
+    assert found == Succeeded({"output": f"{start} 2027-01-15T12:00:00Z"}), why
+
+
 def test_the_run_and_its_job_are_filled_in() -> None:
     output = {
         "id": "${{ run.id }}",
