@@ -29,6 +29,7 @@ def patch(cache: Path) -> None:
     have_functions_ready_at_once()
     authorize_batches_like_aws()
     import_rest_apis_whole()
+    keep_mails_whole()
     cache.mkdir(parents=True, exist_ok=True)
     unzip_once(cache)
 
@@ -173,6 +174,39 @@ def import_rest_apis_whole() -> None:
         return await handle(method, path, headers, body, query)
 
     gateway.handle_request = handled
+
+
+def keep_mails_whole() -> None:
+    """The stock inbox, /_ministack/ses/messages, shows a mail without what is attached: here `Raw` has all of it."""
+    from ministack import app
+    from ministack.services import ses_v2
+
+    send, show = ses_v2.handle_request, app._handle_ses_messages_request
+
+    async def sent(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        answer = await send(method, path, headers, body, query)
+        if method == "POST" and path.endswith("/outbound-emails") and answer[0] == 200:
+            raw = json.loads(body)["Content"].get("Raw", {}).get("Data")
+            mail = next(each for each in ses_v2._sent_emails_list() if each["MessageId"] in str(answer[2]))
+            mail["Raw"] = raw
+        return answer
+
+    async def shown(method: str, path: str, headers: Any, query: Any) -> Any:
+        answer = await show(method, path, headers, query)
+        if not answer or answer[0] != 200:
+            return answer
+        mails = ses_v2._sent_emails_list()
+        return (*answer[:2], json.dumps(with_raw(json.loads(answer[2]), mails)).encode())
+
+    ses_v2.handle_request, app._handle_ses_messages_request = sent, shown
+
+
+def with_raw(inbox: dict[str, Any], mails: list[dict[str, Any]]) -> dict[str, Any]:
+    """The inbox with the mails as they were sent, in base64, where that is known."""
+    raw = {each["MessageId"]: each.get("Raw") for each in mails}
+    accounts = inbox["messages"].items()
+    whole = {name: [each | {"Raw": raw.get(each["MessageId"])} for each in found] for name, found in accounts}
+    return {"messages": whole}
 
 
 def _put_rest_api(gateway: Any, api: str, paths: dict[str, Any]) -> None:
