@@ -107,6 +107,7 @@ class Wiring:
         from chalicelib.aws.pool import ThreadPool
         from chalicelib.aws.sandbox import LambdaSandbox
         from chalicelib.engine.ledger.job_state import StoredJobState
+        from chalicelib.engine.ledger.run_history import StoredRunHistory
         from chalicelib.engine.running.signing import callback_url
         from chalicelib.engine.running.work import Worker
         from chalicelib.executors.attempt import attempts
@@ -123,6 +124,7 @@ class Wiring:
             outputs=self._files.of,
             cloud=self._clouds.of,
             state=partial(StoredJobState, self.engine),
+            history=partial(StoredRunHistory, self.engine),
             sandbox=LambdaSandbox(self.settings.sandbox) if self.settings.sandbox else NoSandbox(),
         )
         execute = attempts(clock, settings, address, secrets, means)

@@ -138,6 +138,7 @@ class _Attempts:
             log=stop.log,
             cloud=self.means.cloud(run, deadline, stop),
             state=self.means.state(run),
+            history=self.means.history(run),
             sandbox=self.means.sandbox,
             trace=run.trace,
         )

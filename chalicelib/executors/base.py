@@ -15,6 +15,7 @@ from chalicelib.ports.cloud import Cloud, NoCloud
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.job_state import JobState, NoJobState
 from chalicelib.ports.outputs import NoOutputs, Outputs
+from chalicelib.ports.run_history import NoRunHistory, RunHistory
 from chalicelib.ports.run_log import RunLog
 from chalicelib.ports.sandbox import NoSandbox, Sandbox
 
@@ -105,8 +106,8 @@ class Callback:
 class Call:
     """One attempt of a run. `config` is of the spec's model, `deadline` in monotonic seconds of `clock`.
 
-    With a `callback`, what was accepted is Waiting, and not yet a success. `log`, `outputs`, `cloud` and `state` are
-    this attempt's: see their ports. `sandbox` is where scripts run.
+    With a `callback`, what was accepted is Waiting, and not yet a success. `log`, `outputs`, `cloud`, `state` and
+    `history` are this attempt's: see their ports. `sandbox` is where scripts run.
     """
 
     config: Any
@@ -125,6 +126,7 @@ class Call:
     outputs: Outputs = field(default_factory=NoOutputs)
     cloud: Cloud = field(default_factory=NoCloud)
     state: JobState = field(default_factory=NoJobState)
+    history: RunHistory = field(default_factory=NoRunHistory)
     sandbox: Sandbox = field(default_factory=NoSandbox)
     trace: str | None = None
     """The traceparent of the request that asked for the run (`domain/trace.py`)."""
@@ -148,6 +150,7 @@ class Means:
     outputs: Callable[[Run, float, Contact], Outputs] = lambda _run, _deadline, _contact: NoOutputs()
     cloud: Callable[[Run, float, Contact], Cloud] = lambda _run, _deadline, _contact: NoCloud()
     state: Callable[[Run], JobState] = lambda _run: NoJobState()
+    history: Callable[[Run], RunHistory] = lambda _run: NoRunHistory()
     sandbox: Sandbox = field(default_factory=NoSandbox)
 
 

@@ -67,6 +67,7 @@ class Flows:
         for lane in CALLED_FOR:
             self.called_for(lane)
         self.roles()
+        self.report()
         self.late_timers()
         self.audit()
         self.repair()
@@ -128,6 +129,14 @@ class Flows:
         queue = {"kind": "sqs", "arn": arn, "role_arn": job_role.ARN}
         config = {"queue": queue, "operation": {"action": "publish", "messages": [{"body": "hello"}]}}
         job = self.api.job(MANUAL, type="message_queue", config=config)
+        self.api.post(f"/jobs/{job['id']}/trigger")
+        eventually(lambda: self.api.runs(job, "SUCCEEDED"), seconds=60)
+
+    def report(self) -> None:
+        """One of a job's runs."""
+        source = {"kind": "runs", "jobs": [self._job("fast", MANUAL)["id"]]}
+        config = {"title": "Runs", "format": "csv", "sections": [{"title": "Runs", "source": source}]}
+        job = self.api.job(MANUAL, type="report", config=config)
         self.api.post(f"/jobs/{job['id']}/trigger")
         eventually(lambda: self.api.runs(job, "SUCCEEDED"), seconds=60)
 

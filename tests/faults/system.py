@@ -21,6 +21,7 @@ from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine, EngineSettings
 from chalicelib.engine.ledger.job_state import StoredJobState
+from chalicelib.engine.ledger.run_history import StoredRunHistory
 from chalicelib.engine.records import decode_run
 from chalicelib.engine.ringing.journal import PARTITIONS, JournalPage, decode_page, journal_partition
 from chalicelib.engine.running.signing import callback_url
@@ -37,6 +38,7 @@ from tests.faults.kinds import Crash
 from tests.faults.pool import Pool
 from tests.faults.wire import Wire
 from tests.support.api import Answer, ApiClient
+from tests.support.doubles import MemoryOutputs
 from tests.support.lanes import Lane, Message, event_of
 from tests.support.memory import FakeClock, FakeIds, MemoryTelemetry
 from tests.support.moto_wire import MotoAws
@@ -202,7 +204,11 @@ class System:
         pool = Pool(self.clock)
         address, means = (
             partial(callback_url, self.secrets),
-            Means(state=partial(StoredJobState, self.engine)),
+            Means(
+                outputs=lambda _run, _deadline, _contact: MemoryOutputs(),
+                state=partial(StoredJobState, self.engine),
+                history=partial(StoredRunHistory, self.engine),
+            ),
         )
         attempt = attempts(pool, ExecutorSettings(), address, self.job_secrets(), means)
         self._parts = _Parts(self.engine, partial(self._execute, attempt), pool)

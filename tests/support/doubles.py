@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.ports.cloud import CloudError, Unsigned
 from chalicelib.ports.job_state import StateMoved
 from chalicelib.ports.outputs import OutputTooLarge, StoredOutput
+from chalicelib.ports.run_history import PastRun, WantedRuns
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -64,6 +65,21 @@ class MemoryJobState:
             raise StateMoved
         self.document, self.version = json.loads(json.dumps(document, allow_nan=False)), version + 1
         return self.version
+
+
+class MemoryRunHistory:
+    """Pages of runs, whatever is wanted; `wanted` is what was. A page may be an exception."""
+
+    def __init__(self, *pages: Sequence[PastRun] | Exception) -> None:
+        self.wanted: list[WantedRuns] = []
+        self._pages = pages
+
+    def pages(self, wanted: WantedRuns) -> Iterator[Sequence[PastRun]]:
+        self.wanted.append(wanted)
+        for page in self._pages:
+            if isinstance(page, Exception):
+                raise page
+            yield page
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,26 @@
-"""Reads a section's rows: from a query, or from a JSON document. In bounds of rows and bytes."""
+"""Reads a section's rows: from a query, a JSON document, or the tenant's runs. In bounds of rows and bytes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import requests
 from urllib3.exceptions import HTTPError
 
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.outcome import Failed
+from chalicelib.domain.zones import zone
 from chalicelib.executors.base import Call
 from chalicelib.executors.database.opening import Wanted, session
 from chalicelib.executors.database.session import TooLate
 from chalicelib.executors.database.values import as_json, distinct
 from chalicelib.executors.http.transport import adapter
-from chalicelib.executors.report.spec import MAX_COLUMNS, FromQuery, FromUrl, Section
+from chalicelib.executors.report.origins import DAY_MS, MAX_DAYS, FromQuery, FromRuns, FromUrl
+from chalicelib.executors.report.runs import ROW_FIELDS, Row, by_day, by_job, row_of
+from chalicelib.executors.report.spec import MAX_COLUMNS, Section
 from chalicelib.executors.report.tables import Table, Value, figure_of, shown, value_of
+from chalicelib.ports.run_history import MAX_LOOKED_AT, PastRun, TooManyRuns, WantedRuns
 
 MAX_DOCUMENT_BYTES = 8_388_608
 MAX_TEXT = 16_777_216
@@ -40,9 +45,13 @@ def refused(message: str, kind: str = "output") -> NoReport:
 def table_of(call: Call, section: Section) -> Table:
     """The section's table. NoReport, TooLate, ForbiddenTarget, and what databases raise."""
     source = section.source
-    fields, rows = (
-        _of_query(call, source, section) if isinstance(source, FromQuery) else _of_url(call, source, section)
-    )
+    match source:
+        case FromQuery():
+            fields, rows = _of_query(call, source, section)
+        case FromUrl():
+            fields, rows = _of_url(call, source, section)
+        case FromRuns():
+            fields, rows = _of_runs(call, source, section)
     figure = None
     if section.chart is not None:
         try:
@@ -101,6 +110,39 @@ def _of_url(call: Call, source: FromUrl, section: Section) -> tuple[list[str], R
     if section.columns is not None:  # some may have a field that none of these rows has
         fields += [column.field for column in section.columns if column.field not in fields]
     return fields, _bounded(section, (tuple(value_of(item.get(name)) for name in fields) for item in items))
+
+
+def _of_runs(call: Call, source: FromRuns, section: Section) -> tuple[list[str], Rows]:
+    window = source.window(call.nominal_ms)
+    if window[1] - window[0] > MAX_DAYS * DAY_MS:
+        raise refused(f"{section.title}: the window is wider than {MAX_DAYS} days.")
+    wanted = WantedRuns(
+        *window, source.jobs, source.names, source.tags, tuple(source.status), tuple(source.trigger)
+    )
+    found = _read(call, wanted)
+    rows: Iterable[Row]
+    try:
+        match source.per:
+            case "day":
+                fields, rows = by_day(found, window, zone(source.timezone))
+            case "job":
+                fields, rows = by_job(found)
+            case None:
+                fields, rows = list(ROW_FIELDS), (row_of(each) for each in found)
+        return fields, _bounded(section, rows)
+    except TooManyRuns as error:
+        said = f"there are more than {MAX_LOOKED_AT:,} runs to look at: narrow the time, or name jobs by id"
+        raise refused(f"{section.title}: {said}.") from error
+    except Unavailable as error:
+        said = f"{section.title}: the runs cannot be read now. {error.message}"
+        raise NoReport(Failed("unknown", said)) from error
+
+
+def _read(call: Call, wanted: WantedRuns) -> Iterator[PastRun]:
+    for page in call.history.pages(wanted):
+        if call.remaining() <= 0 or call.stop.is_wanted:
+            raise TooLate
+        yield from page
 
 
 def _at(document: Any, pointer: str) -> Any:

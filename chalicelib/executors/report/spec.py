@@ -3,29 +3,18 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from chalicelib.executors.base import ExecutorSpec, Permission
-from chalicelib.executors.database.connection import Connection
-from chalicelib.executors.database.spec import Query
-from chalicelib.executors.hosts import host_name
-from chalicelib.executors.http.checks import MAX_URL_BYTES, checked_headers, checked_url
+from chalicelib.executors.report.origins import FromQuery, FromRuns, FromUrl, Line, Part
 
 MAX_SECTIONS = 10
 MAX_COLUMNS = 50
 MAX_ROWS = 100_000
 MAX_PDF_ROWS = 5_000
 """Of all sections together: some 130 pages."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
-
-
-def _line(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError("must be one line without control characters")
-    return text
 
 
 def _mailbox(address: str) -> str:
@@ -34,62 +23,18 @@ def _mailbox(address: str) -> str:
     return address
 
 
-Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
 Mailbox = Annotated[str, Field(max_length=254), AfterValidator(_mailbox)]
 FieldName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class FromQuery(_Part):
-    """Rows of a database. The query cannot change anything."""
-
-    kind: Literal["query"]
-    connection: Connection = Field(description="As of `database` jobs.")
-    query: Query = Field(description="What it returns is shown.")
-
-    @model_validator(mode="after")
-    def _its_parameters_fit(self) -> "FromQuery":
-        self.query.bound_for(self.connection.engine)
-        return self
-
-    @property
-    def host(self) -> str | None:
-        return host_name(getattr(self.connection, "host", ""))
-
-
-class FromUrl(_Part):
-    """A JSON document: a list of objects, or one that has such a list somewhere."""
-
-    kind: Literal["http"]
-    url: Annotated[str, AfterValidator(checked_url)] = Field(
-        max_length=MAX_URL_BYTES, description="Fetched by GET; redirects are not followed. At most 8 MB."
-    )
-    headers: Annotated[dict[str, str], AfterValidator(checked_headers)] = Field(
-        {}, description="Sent along. Name secrets here."
-    )
-    pointer: str = Field(
-        "",
-        max_length=512,
-        pattern=r"^(/.*)?$",
-        description="JSON pointer of the list: `/items` for what GET /jobs/{id}/runs answers.",
-    )
-
-    @property
-    def host(self) -> str | None:
-        return host_name(urlsplit(self.url).hostname or "")
-
-
-class Column(_Part):
+class Column(Part):
     """One column."""
 
     field: FieldName = Field(description="Of the rows: a column of the query, a member of the objects.")
     title: Line | None = Field(None, description="Above it. Default: the field.")
 
 
-class Chart(_Part):
+class Chart(Part):
     """A chart above the table."""
 
     kind: Literal["bar", "line", "pie"] = Field(description="What it looks like.")
@@ -105,11 +50,11 @@ class Chart(_Part):
         return self
 
 
-class Section(_Part):
+class Section(Part):
     """A table, perhaps with a chart: a sheet in Excel."""
 
     title: Line = Field(description="Above it.")
-    source: Annotated[FromQuery | FromUrl, Field(discriminator="kind")] = Field(
+    source: Annotated[FromQuery | FromUrl | FromRuns, Field(discriminator="kind")] = Field(
         description="Where its rows are."
     )
     columns: Annotated[tuple[Column, ...], Field(min_length=1, max_length=MAX_COLUMNS)] | None = Field(
@@ -119,7 +64,7 @@ class Section(_Part):
     max_rows: int = Field(MAX_PDF_ROWS, ge=1, le=MAX_ROWS, description="More rows are a failure.")
 
 
-class Mail(_Part):
+class Mail(Part):
     """The file as an attachment, sent by Amazon SES as a role of the job's owner."""
 
     role_arn: str = Field(
@@ -138,7 +83,7 @@ class Mail(_Part):
     text: str = Field("", max_length=10_000, description="Plain text above the attachment.")
 
 
-class Config(_Part):
+class Config(Part):
     """A report."""
 
     title: Line = Field(description="On its first page, and the mail's subject.")
@@ -188,7 +133,7 @@ SPEC = ExecutorSpec(
     type="report",
     config=Config,
     title="Report",
-    description="Makes a PDF, Excel, CSV or HTML file from queries and JSON documents, stores it, and mails it.",
+    description="Makes a PDF, Excel, CSV or HTML file from queries, JSON documents and runs, stores it, and mails it.",
     example={
         "title": "Orders of the month",
         "format": "pdf",
@@ -224,26 +169,27 @@ SPEC = ExecutorSpec(
         "10 sections of 100,000 rows and 50 columns, 16 MB of text; 5,000 rows or 60,000 cells in a PDF.",
         "PDF shows Latin letters of Western Europe; of others it drops the accents, or shows a question mark.",
         "A mail takes a file of 7 MB.",
+        "Of runs, 100,000 are looked at for a section, in a window of at most 400 days.",
     ),
     examples={
-        "Runs of a job as a spreadsheet, by mail": {
-            "name": "runs-of-the-week",
+        "Failures of the week, day by day, by mail": {
+            "name": "failures-of-the-week",
             "schedule": {"kind": "cron", "expression": "0 0 7 * * MON"},
             "timeout_seconds": 300,
             "config": {
-                "title": "Runs of last week",
-                "format": "xlsx",
+                "title": "Last week's failures",
+                "format": "html",
                 "sections": [
                     {
-                        "title": "Runs",
-                        "source": {
-                            "kind": "http",
-                            "url": "https://chronos.example.com/api/jobs/job_01/runs?limit=100",
-                            "headers": {"Authorization": "Bearer example-token"},
-                            "pointer": "/items",
-                        },
-                        "columns": [{"field": "nominal_at"}, {"field": "status"}, {"field": "drift_ms"}],
-                    }
+                        "title": "Day by day",
+                        "source": {"kind": "runs", "last": "P7D", "per": "day", "timezone": "Europe/Berlin"},
+                        "chart": {"kind": "bar", "labels": "day", "values": ["succeeded", "failed"]},
+                    },
+                    {
+                        "title": "What failed",
+                        "source": {"kind": "runs", "last": "P7D", "status": ["FAILED", "TIMED_OUT"]},
+                        "columns": [{"field": "job"}, {"field": "nominal_at"}, {"field": "error_kind"}],
+                    },
                 ],
                 "mail": {
                     "role_arn": "arn:aws:iam::123456789012:role/chronos-mail",

@@ -34,6 +34,18 @@ def first_attempts_that_fail(system: System) -> Act:
     return system.deliver
 
 
+@event({"watched": [(1, OK)], "report": [(20, OK)]})
+def a_report_of_runs(system: System) -> Act:
+    watched = system.job("watched", at(1))
+    section = {"title": "Runs", "source": {"kind": "runs", "jobs": [watched]}}
+    config = {"title": "Runs", "format": "csv", "sections": [section], "if_empty": "fail"}
+    system.job("report", at(20), type="report", config=config, retry=RETRY)
+    ring(system, 1)
+    system.deliver()
+    be_at(system, 20)
+    return system.deliver
+
+
 FORBID, QUEUE, REPLACE = ({"policy": policy} for policy in ("forbid", "queue", "replace"))
 
 
