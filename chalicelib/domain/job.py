@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from chalicelib.domain.access import Access
 from chalicelib.domain.calendar_use import Calendar
 from chalicelib.domain.exclusions import MAX_EXCLUSIONS, Exclusion
 from chalicelib.domain.limits import Priority, Rate
@@ -133,7 +134,8 @@ class Job(JobDefinition):
 
     The latest pause lasts from `paused_ms` to `paused_until_ms` (None: it has no end); `status` stays "paused" when
     that moment has passed, so ask `pause.is_paused`. `schedule_ms` is when the schedule was last edited. Occurrences
-    from `skip_from_ms` to `skip_until_ms`, both included, are not wanted.
+    from `skip_from_ms` to `skip_until_ms`, both included, are not wanted. `owner`: whom it was
+    given to; None as long as it is its creator's.
     """
 
     id: str
@@ -153,6 +155,13 @@ class Job(JobDefinition):
     pause_cause: PauseCause | None = None
     skip_from_ms: int | None = None
     skip_until_ms: int | None = None
+    owner: str | None = None
+    access: Access | None = None
+
+    @property
+    def owned_by(self) -> str | None:
+        """The id of a user or of a key. None: nobody noted who created it."""
+        return self.owner or self.created_by
 
     @property
     def definition(self) -> JobDefinition:

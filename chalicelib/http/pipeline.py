@@ -11,6 +11,7 @@ from chalicelib.domain.errors import ChronosError, FieldProblem, MethodNotAllowe
 from chalicelib.domain.trace import parent_of
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Body, Origin, Request, Response, Route
+from chalicelib.features.permitted import check
 from chalicelib.features.replay import replayed
 from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object, decode_text, decode_yaml, is_yaml
@@ -118,7 +119,7 @@ class Pipeline:
             if verdict and not verdict.allowed:
                 raise TooManyRequests("This key asks too often; Retry-After says when to go on.")
             if not route.public:
-                principal.require(route.rule)
+                check(services.engine, principal, route.rule, incoming.path)
             return _with(self._carried_out(route, principal, incoming, services), told)
         except ChronosError as error:
             return _with(problem_of(error, incoming.request_id), told)

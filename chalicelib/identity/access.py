@@ -51,7 +51,7 @@ def _by_key(engine: Engine, text: str) -> Principal:
     if shown is None or key is None or not is_of(key, shown) or key.is_expired(now_ms):
         raise Unauthorized(_UNKNOWN)
     _note_use(engine, key, now_ms)
-    return Principal(key.tenant, key.id, key.role, key.permissions)
+    return Principal(key.tenant, key.id, key.role, key.permissions, scopes=key.scopes)
 
 
 def _note_use(engine: Engine, key: ApiKey, now_ms: int) -> None:

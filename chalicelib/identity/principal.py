@@ -10,7 +10,8 @@ from chalicelib.domain.permissions import Role
 class Principal:
     """Whose data it is, and a name for the record: the id of a user or of an API key.
 
-    `permissions` are those of this request: a key may have fewer than its role. `session` is that of a user's token.
+    `permissions` are those of this request: a key may have fewer than its role, and `scopes` bound also what it is
+    granted on single jobs. `session` is that of a user's token.
     """
 
     tenant: str
@@ -18,6 +19,7 @@ class Principal:
     role: Role = "viewer"
     permissions: frozenset[str] = field(default=frozenset())
     session: str | None = None
+    scopes: frozenset[str] | None = None
 
     def require(self, permission: str) -> None:
         """Forbidden unless this request may do what needs the permission."""

@@ -153,7 +153,9 @@ def _advanced(engine: Engine, backfill: Backfill) -> Backfill:
 
 def _document(job: Job) -> str:
     """What makes the occurrences; the config, which may be large, is read when a run starts."""
-    document = job.model_dump(mode="json", exclude_none=True, exclude={"config", "description", "tags"})
+    document = job.model_dump(
+        mode="json", exclude_none=True, exclude={"config", "description", "tags", "access"}
+    )
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 

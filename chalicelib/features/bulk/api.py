@@ -20,8 +20,6 @@ def act_on_jobs(engine: Engine, request: Request) -> Response:
     from chalicelib.features.bulk import service
 
     body: BulkBody = request.body
-    if body.action == "trigger":
-        request.principal.require("runs:write")
     asked = body.model_dump_json(exclude={"limit", "cursor", "dry_run"})
     pages = List(engine.secrets, request.tenant, "bulk", "job", _Bound(asked=asked))
     try:
@@ -42,13 +40,14 @@ ROUTES = (
         handler=act_on_jobs,
         summary="Pause, resume, trigger, delete or tag jobs",
         tag="jobs",
-        rule="jobs:write",
+        rule="jobs:operate",
         replayed=True,
         once=True,
         description=f"All that the filter means, the newest first, up to {MAX_ITEMS} a request: go on with "
         "`next_cursor` until it is null. Each job is changed by itself, and its item says how that went: one that "
-        "fails stops no other. A job that is created meanwhile is not met. `dry_run` changes nothing. To trigger needs "
-        "`runs:write` too.",
+        "fails, or is not allowed, stops no other. A job that is created meanwhile is not met. `dry_run` changes "
+        "nothing. Each action needs, on each job, what its own route does: to trigger `runs:write`, to delete or tag "
+        "`jobs:write`.",
         body=Body(
             model=BulkBody,
             examples={

@@ -1,5 +1,6 @@
 """Carrying out a bulk operation: jobs are looked at in pages, and changed one by one, each in its own transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain import pause
@@ -8,11 +9,20 @@ from chalicelib.domain.job import MAX_TAGS, Job
 from chalicelib.domain.pause import PauseFields
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Request
-from chalicelib.features.bulk.views import BulkBody, BulkError, BulkItem, Outcome
+from chalicelib.features.bulk.views import Action, BulkBody, BulkError, BulkItem, Outcome
 from chalicelib.features.idempotency import IdempotencyKey
 from chalicelib.features.jobs import changes, service
 from chalicelib.features.jobs.trigger import TriggerBody, trigger
+from chalicelib.features.permitted import check_on_job
 
+PERMISSIONS: Mapping[Action, str] = {
+    "pause": "jobs:operate",
+    "resume": "jobs:operate",
+    "trigger": "runs:write",
+    "delete": "jobs:write",
+    "tag": "jobs:write",
+}
+"""What each action needs on each job: that of the route which does it to one."""
 BUDGET_MS = 15_000
 """After this long no further job is begun: the gateway gives up after 29 s, and the cursor says where to go on."""
 
@@ -39,9 +49,11 @@ def carry_out(engine: Engine, request: Request, after: str | None) -> Done:
 
 
 def _item(engine: Engine, request: Request, job: Job) -> BulkItem:
-    if request.body.dry_run:
-        return _told(job, "would", job.revision)
+    body: BulkBody = request.body
     try:
+        check_on_job(engine, request.principal, PERMISSIONS[body.action], job.id)
+        if body.dry_run:
+            return _told(job, "would", job.revision)
         return _done(engine, request, job)
     except ChronosError as error:
         told = BulkError.model_construct(code=error.code, message=_message(error))

@@ -26,6 +26,7 @@ from chalicelib.features.jobs.views import (
     upcoming,
 )
 from chalicelib.features.paging import List, PageQuery
+from chalicelib.features.permitted import check
 from chalicelib.features.runs.views import RunView, run_view
 
 
@@ -115,6 +116,8 @@ def skip_occurrences(engine: Engine, request: Request) -> Response:
 
 def trigger_job(engine: Engine, request: Request) -> Response:
     job_id, key = request.path["job_id"], request.idempotency
+    if request.body and request.body.config:  # it may send the job's secrets somewhere else
+        check(engine, request.principal, "jobs:write", request.path)
     run = trigger(engine, request.tenant, job_id, request.body, key, request.origin)
     return Response(run_view(run, engine.settings.prices), 202, {"Location": f"/runs/{run.id}"})
 
@@ -310,7 +313,8 @@ ROUTES = (
         summary="Run a job now",
         tag="jobs",
         rule="runs:write",
-        description="Beside its schedule, and also while it is paused. `config` changes the job's config for this run.",
+        description="Beside its schedule, and also while it is paused. `config` changes the job's config for this run, "
+        "which needs jobs:write.",
         body=Body(
             model=TriggerBody,
             required=False,

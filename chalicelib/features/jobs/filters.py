@@ -10,7 +10,7 @@ from chalicelib.domain.pause import status_at
 
 MAX_TAGS = 10
 _NAME = "Exactly this name, whatever the case."
-_OWNER = "Created by this principal."
+_OWNER = "Owned by this user or key: who created it, unless it was given away."
 _TEXT = "This text in the name, the description, the id or a tag, whatever the case."
 
 
@@ -33,7 +33,7 @@ class JobFilter:
             self.status in (None, status_at(job, now_ms))
             and self.type in (None, job.type)
             and (self.name is None or job.name.casefold() == self.name.strip().casefold())
-            and self.owner in (None, job.created_by)
+            and self.owner in (None, job.owned_by)
             and self._has_tags(job.tags)
             and (self.text is None or self.text.casefold() in _searched(job))
         )

@@ -31,6 +31,10 @@ class JobView(JobDefinition):
     status: JobStatus
     revision: int = Field(description="Counts every change; it is the ETag.")
     created_by: str | None = Field(description="Who created it; null: from before that was noted.")
+    owner: str | None = Field(description="Whose it is: who created it, unless it was given away.")
+    restricted: bool = Field(
+        description="Only its owner, those it is granted to, and administrators may change or operate it."
+    )
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     updated_at: str = Field(json_schema_extra={"format": "date-time"})
     next_run_at: str | None = Field(
@@ -147,6 +151,8 @@ def _fields(job: Job, now_ms: int, calendars: Calendars) -> dict[str, Any]:
         "status": status_at(job, now_ms),
         "revision": job.revision,
         "created_by": job.created_by,
+        "owner": job.owned_by,
+        "restricted": bool(job.access and job.access.restricted),
         "created_at": rfc3339(job.created_ms),
         "updated_at": rfc3339(job.updated_ms),
         "next_run_at": _next_run(job, now_ms, calendars),

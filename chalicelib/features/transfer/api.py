@@ -38,7 +38,7 @@ def import_jobs(engine: Engine, request: Request) -> Response:
     query: ImportQuery = request.query
     plan = service.planned(engine, request.tenant, service.definitions_of(body.jobs), query.on_conflict)
     if query.dry_run:
-        done = [service.Imported(each, each.outcome, each.job.id if each.job else None) for each in plan]
+        done = service.rehearsed(engine, request.principal, plan)
     else:
         if query.on_conflict == "fail":
             service.refuse_conflicts(plan)

@@ -11,6 +11,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.features.jobs import changes, service
 from chalicelib.features.jobs.definition import definition_of
 from chalicelib.features.jobs.filters import JobFilter
+from chalicelib.features.permitted import check_on_job
 from chalicelib.features.transfer.views import OnConflict, Outcome
 from chalicelib.features.validation import MAX_PROBLEMS, refusal
 from chalicelib.identity.principal import Principal
@@ -114,6 +115,25 @@ def refuse_conflicts(plan: Sequence[Planned]) -> None:
         raise Conflict(f"Nothing was imported: other jobs have the names {', '.join(names[:10])}{more}.")
 
 
+def rehearsed(engine: Engine, principal: Principal, plan: Sequence[Planned]) -> list[Imported]:
+    """What would become of each, without doing it."""
+    return [_rehearsed(engine, principal, each) for each in plan]
+
+
+def _rehearsed(engine: Engine, principal: Principal, each: Planned) -> Imported:
+    job_id = each.job.id if each.job else None
+    try:
+        _check_permitted(engine, principal, each)
+    except ChronosError as error:
+        return Imported(each, "failed", job_id, error)
+    return Imported(each, each.outcome, job_id)
+
+
+def _check_permitted(engine: Engine, principal: Principal, each: Planned) -> None:
+    if each.outcome == "replaced" and each.job:
+        check_on_job(engine, principal, "jobs:write", each.job.id)
+
+
 def carry_out(engine: Engine, principal: Principal, plan: Sequence[Planned]) -> list[Imported]:
     """Each by itself: one that fails stops no other."""
     return [_carried_out(engine, principal, each) for each in plan]
@@ -122,6 +142,7 @@ def carry_out(engine: Engine, principal: Principal, plan: Sequence[Planned]) -> 
 def _carried_out(engine: Engine, principal: Principal, each: Planned) -> Imported:
     job_id = each.job.id if each.job else None
     try:
+        _check_permitted(engine, principal, each)
         if each.outcome == "conflict":
             raise Conflict("Several jobs have this name: none of them can be replaced by it.")
         if each.outcome == "created":

@@ -136,14 +136,13 @@ def test_a_request_that_comes_again_with_its_key_triggers_nothing_twice(
 
 def test_to_trigger_needs_the_permission_of_runs_too(world: World, api: ApiClient) -> None:
     keeper = Principal(
-        TENANT, "key_of_a_test", "service", permissions_of("service", ["jobs:read", "jobs:write"])
+        TENANT, "key_of_a_test", "service", permissions_of("service", ["jobs:read", "jobs:operate"])
     )
     limited = ApiClient(world.engine, lambda _engine, _authorization: keeper)
     for dry_run in (True, False):
-        body = {"action": "trigger", "filter": WEB, "dry_run": dry_run}
-        refused = limited.post("/jobs/bulk", body)
-        assert (refused.status, refused.json["code"]) == (403, "forbidden")
-        assert "runs:write" in refused.json["detail"]
+        refused = bulk(limited, "trigger", WEB, dry_run=dry_run)["items"]
+        assert [item["error"]["code"] for item in refused] == ["forbidden", "forbidden"]
+        assert "runs:write" in refused[0]["error"]["message"]
     assert api.get("/runs").json["items"] == []
     assert outcomes(bulk(limited, "pause", WEB)) == {"a": "done", "b": "done"}
 

@@ -1,0 +1,3 @@
+"""Whose a job is, and who may change and operate it."""
+
+PATHS = ("/jobs/{job_id}/access",)
