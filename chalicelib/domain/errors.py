@@ -11,10 +11,13 @@ ChronosError
 ├── NotFound               no such thing, or another tenant's
 ├── MethodNotAllowed       the path exists, the method does not
 ├── Conflict               the thing is not in a state that allows this
+│   ├── LastOwner          a tenant would have no owner
+│   └── ShownOnce          a repeat cannot be told again what was told once
 ├── Gone                   what a callback speaks for is over
 │   ├── CallbackExpired    the time of its token is over
 │   ├── AttemptOver        its attempt has ended without it
-│   └── RunCancelled       its run is cancelled, or asked to stop
+│   ├── RunCancelled       its run is cancelled, or asked to stop
+│   └── InvitationOver     it was answered, taken back, or nobody who may stands behind it
 ├── PreconditionFailed     If-Match names another revision
 ├── PayloadTooLarge        the body is over the limit
 ├── UnsupportedMediaType   the body is of another type
@@ -87,6 +90,14 @@ class Conflict(ChronosError):
     code = "conflict"
 
 
+class LastOwner(Conflict):
+    code = "last_owner"
+
+
+class ShownOnce(Conflict):
+    code = "shown_once"
+
+
 class Gone(ChronosError):
     code = "gone"
 
@@ -101,6 +112,10 @@ class AttemptOver(Gone):
 
 class RunCancelled(Gone):
     code = "run_cancelled"
+
+
+class InvitationOver(Gone):
+    code = "invitation_over"
 
 
 class PreconditionFailed(ChronosError):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from chalicelib.domain.errors import Unauthorized, Unavailable
 from chalicelib.domain.permissions import ACCOUNT, permissions_of
 from chalicelib.engine.core import Engine
-from chalicelib.identity.keys import ApiKey, is_of, key_key, parsed, read_key
-from chalicelib.identity.members import decode_member, membership_key
+from chalicelib.identity.keys import ApiKey, bounded, is_of, key_key, parsed, read_key
+from chalicelib.identity.members import decode_member, membership_key, read_member
 from chalicelib.identity.principal import Principal
 from chalicelib.identity.sessions import decode_session, session_key
 from chalicelib.identity.tokens import claims_of
@@ -23,7 +23,7 @@ _UNKNOWN = "The key is not known, is over, or was taken back."
 
 
 def authenticate(engine: Engine, authorization: str | None) -> Principal:
-    """One read, strongly consistent."""
+    """One read, strongly consistent; for a member's own key another, of their membership."""
     scheme, _, credential = (authorization or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not credential.strip():
         raise Unauthorized(_HOW)
@@ -46,9 +46,13 @@ def _by_token(engine: Engine, text: str) -> Principal:
 
 def _by_key(engine: Engine, text: str) -> Principal:
     shown = parsed(text)
-    key = read_key(engine, shown.id) if shown else None
+    key = read_key(engine, "key_" + shown.ulid) if shown else None
     now_ms = engine.clock.now_ms()
-    if shown is None or key is None or not is_of(key, shown) or key.is_expired(now_ms):
+    if shown is None or key is None or not is_of(key, shown, now_ms) or key.is_expired(now_ms):
+        raise Unauthorized(_UNKNOWN)
+    if key.member is not None:
+        key = bounded(key, read_member(engine, key.tenant, key.member))
+    if key is None:
         raise Unauthorized(_UNKNOWN)
     _note_use(engine, key, now_ms)
     return Principal(key.tenant, key.id, key.role, key.permissions, scopes=key.scopes)

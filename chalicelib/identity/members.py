@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.domain.errors import LastOwner
 from chalicelib.domain.permissions import Role
 from chalicelib.engine.core import Engine
-from chalicelib.ports.table import Item, Key, Put
+from chalicelib.ports.table import Absent, Check, Delete, Is, Item, Key, Put, TableName, Update
 
 _OF_USER = "member#"
+Writes = tuple[tuple[TableName, Put | Update | Delete], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ def membership_key(tenant: str, user_id: str) -> Key:
 
 
 def member_puts(member: Member) -> Iterator[Put]:
-    """Both records."""
-    for pk, sk in (member_key(member.tenant, member.user), membership_key(member.tenant, member.user)):
+    """Both records of a new membership. Refused if there is one."""
+    for pk, sk in _sides(member):
         yield Put(
             {
                 "pk": pk,
@@ -42,7 +44,8 @@ def member_puts(member: Member) -> Iterator[Put]:
                 "role": member.role,
                 "joined_ms": member.joined_ms,
                 "revision": member.revision,
-            }
+            },
+            Absent(),
         )
 
 
@@ -67,3 +70,42 @@ def memberships(engine: Engine, user_id: str) -> list[Member]:
     pk, low = membership_key("", user_id)
     page = engine.db.catalog.query(pk, low=low, high=low + "\U0010ffff")
     return [decode_member(item) for item in page.items]
+
+
+def role_writes(member: Member, role: Role) -> Writes:
+    """Another role for a member, on both sides. Refused if the membership has changed since."""
+    unchanged, changed = Is("revision", member.revision), {"role": role, "revision": member.revision + 1}
+    return tuple(("catalog", Update(key, set=dict(changed), when=unchanged)) for key in _sides(member))
+
+
+def removal_writes(member: Member) -> Writes:
+    """The end of a membership, on both sides. Refused if it has changed since."""
+    return tuple(("catalog", Delete(key, Is("revision", member.revision))) for key in _sides(member))
+
+
+def owner_kept(engine: Engine, member: Member) -> tuple[tuple[TableName, Check], ...]:
+    """What belongs into a transaction that takes an owner away: another one stays. LastOwner if there is none.
+
+    Of two transactions which lean on each other's owner, DynamoDB carries out one.
+    """
+    if member.role != "owner":
+        return ()
+    for other in members_of(engine, member.tenant):
+        if other.role == "owner" and other.user != member.user:
+            return (("catalog", Check(member_key(other.tenant, other.user), Is("role", "owner"))),)
+    raise LastOwner("A tenant keeps an owner: make somebody else one first, or delete the tenant.")
+
+
+def members_of(engine: Engine, tenant: str) -> Iterator[Member]:
+    """All of them, as they are asked for."""
+    after: str | None = None
+    while True:
+        page = engine.db.catalog.query(member_key(tenant, "")[0], after=after)
+        yield from map(decode_member, page.items)
+        after = page.next
+        if after is None:
+            return
+
+
+def _sides(member: Member) -> tuple[Key, Key]:
+    return member_key(member.tenant, member.user), membership_key(member.tenant, member.user)

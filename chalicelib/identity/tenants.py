@@ -2,20 +2,24 @@
 
 from dataclasses import dataclass
 
+from chalicelib.domain.ids import ulid
 from chalicelib.domain.retention import Plan
 from chalicelib.engine.core import Engine
-from chalicelib.ports.table import Item, Key
+from chalicelib.ports.table import Check, Is, Item, Key, Lacks, TableName, Update, all_of
+
+_ENDING = "ending_ms"
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An organisation with its plan. `created_ms`: epoch milliseconds."""
+    """An organisation with its plan. Moments are epoch milliseconds; since `ending_ms` it takes in nobody any more."""
 
     id: str
     name: str
     plan: Plan
     created_ms: int
     revision: int = 1
+    ending_ms: int | None = None
 
 
 def tenant_key(tenant: str) -> Key:
@@ -43,9 +47,40 @@ def decode_tenant(item: Item) -> Tenant:
         plan=plan,
         created_ms=int(item["created_ms"]),
         revision=int(item["revision"]),
+        ending_ms=int(item[_ENDING]) if _ENDING in item else None,
     )
 
 
 def read_tenant(engine: Engine, tenant: str) -> Tenant | None:
     item = engine.db.catalog.get(tenant_key(tenant))
     return decode_tenant(item) if item else None
+
+
+def tenant_id(at_ms: int, randomness: bytes) -> str:
+    """A new tenant's id."""
+    return "tenant_" + ulid(at_ms, randomness)
+
+
+def still_open(tenant: str) -> tuple[TableName, Check]:
+    """What belongs into each transaction that lets somebody in: the tenant is not being deleted."""
+    return "catalog", Check(tenant_key(tenant), Lacks(_ENDING))
+
+
+def renaming(tenant: Tenant, name: str) -> Update:
+    """Refused if it has changed since."""
+    return _changing(tenant, {"name": name})
+
+
+def ending(tenant: Tenant, now_ms: int) -> Update:
+    """The beginning of its end. Refused if it has changed since."""
+    return _changing(tenant, {_ENDING: now_ms})
+
+
+def entombed(tenant: str, expires_at: int) -> Update:
+    """The last of it, which keeps the door shut until nobody can be on the way in."""
+    return Update(tenant_key(tenant), set={"expires_at": expires_at})
+
+
+def _changing(tenant: Tenant, changed: Item) -> Update:
+    unchanged = all_of(Is("revision", tenant.revision), Lacks(_ENDING))
+    return Update(tenant_key(tenant.id), set={**changed, "revision": tenant.revision + 1}, when=unchanged)

@@ -1,12 +1,25 @@
 """API keys: what their text says, what is stored of it, and whom it lets in."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import Unauthorized, Unavailable
 from chalicelib.identity.access import USED_EVERY_MS, authenticate
-from chalicelib.identity.keys import Wanted, decode_key, encode_key, key_key, minted, parsed, read_key
+from chalicelib.identity.keys import (
+    Former,
+    Wanted,
+    change_write,
+    decode_key,
+    encode_key,
+    key_key,
+    minted,
+    parsed,
+    read_key,
+    rotated,
+)
+from chalicelib.identity.members import Member, member_key, member_puts
 from chalicelib.ports.table import Delete, Put, Update, Write
 from tests.support.memory import MemoryTable
 from tests.support.world import NOON, World
@@ -32,7 +45,7 @@ def test_a_key_says_what_it_is_and_names_its_record() -> None:
     shown = parsed(text)
     assert text.startswith("chronos_key_")
     assert shown is not None
-    assert (shown.id, shown.digest) == (key.id, key.digest)
+    assert ("key_" + shown.ulid, shown.digest) == (key.id, key.digest)
 
 
 def test_what_is_stored_opens_nothing(world: World) -> None:
@@ -43,11 +56,18 @@ def test_what_is_stored_opens_nothing(world: World) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"scopes": frozenset({"jobs:read", "runs:read"})}, {"scopes": frozenset()}, {"expires_ms": NOON}],
+    [
+        {},
+        {"scopes": frozenset({"jobs:read", "runs:read"})},
+        {"scopes": frozenset()},
+        {"expires_ms": NOON},
+        {"member": "user_1"},
+    ],
 )
 def test_a_key_is_read_as_it_was_written(fields: dict[str, Any]) -> None:
     key, _ = minted(Wanted("acme", "ci", "viewer", "user_1", **fields), NOON, RANDOM)
-    assert decode_key(encode_key(key)) == key
+    for each in (key, replace(key, former=Former("0a", NOON), revision=2)):
+        assert decode_key(encode_key(each)) == each
 
 
 def test_a_key_lets_in_for_its_tenant_with_its_roles_permissions(world: World) -> None:
@@ -100,6 +120,58 @@ def test_the_use_of_a_key_is_noted_now_and_then(world: World) -> None:
         assert key is not None
         used.append(key.used_ms)
     assert used == [NOON, NOON, NOON + USED_EVERY_MS]
+
+
+def test_a_members_key_may_what_the_member_may_by_then_and_ends_with_the_membership(world: World) -> None:
+    _, text = given(world, role="admin", member="user_1", scopes=frozenset({"jobs:write", "keys:write"}))
+    catalog, seen = world.engine.db.catalog, []
+    for role in ("owner", "admin", "editor", "viewer"):
+        for put in member_puts(Member("acme", "user_1", role, NOON)):
+            catalog.write(Put(put.item))
+        found = authenticate(world.engine, f"Bearer {text}")
+        seen.append((found.role, set(found.permissions)))
+    assert seen == [
+        ("admin", {"jobs:write", "keys:write"}),
+        ("admin", {"jobs:write", "keys:write"}),
+        ("editor", {"jobs:write"}),
+        ("viewer", set()),
+    ]
+    catalog.write(Delete(member_key("acme", "user_1")))
+    with pytest.raises(Unauthorized):
+        authenticate(world.engine, f"Bearer {text}")
+
+
+def test_a_key_of_a_former_membership_does_not_come_back_with_a_new_one(world: World) -> None:
+    _, text = given(world, member="user_1")
+    for put in member_puts(Member("acme", "user_1", "owner", NOON + 1)):
+        world.engine.db.catalog.write(put)
+    with pytest.raises(Unauthorized):
+        authenticate(world.engine, f"Bearer {text}")
+
+
+def test_the_former_text_of_a_key_is_good_until_its_moment_and_only_the_last_one(world: World) -> None:
+    key_id, text = given(world)
+    texts = [text]
+    for secret in (b"a" * 32, b"b" * 32):
+        before = read_key(world.engine, key_id)
+        assert before is not None
+        after, another = rotated(before, world.clock.now_ms(), 5_000, secret)
+        world.engine.db.catalog.write(change_write(before, after))
+        texts.append(another)
+
+    def good() -> list[bool]:
+        return [opens(world, each) for each in texts]
+
+    assert good() == [False, True, True]
+    world.advance(5)
+    assert good() == [False, False, True]
+
+
+def opens(world: World, text: str) -> bool:
+    try:
+        return bool(authenticate(world.engine, f"Bearer {text}"))
+    except Unauthorized:
+        return False
 
 
 class Unwritable(MemoryTable):
