@@ -10,6 +10,8 @@ from chalicelib.features import registry
 from chalicelib.features.base import JSON, Answer, Request, Response, Route
 from chalicelib.http.table import RouteTable
 
+EXAMPLES = Path(__file__).parent / "examples.json"
+"""Answers as the API gives them, by "METHOD /path status"."""
 _STATIC = Path(__file__).parent / "static"
 _HTML, _SCRIPT, _STYLE = (
     "text/html; charset=utf-8",
@@ -60,7 +62,8 @@ def openapi_json() -> str:
     """Made once a process, when it is first asked for: its models are not built before."""
     from chalicelib.http.openapi import document
 
-    return json.dumps(document(routes()), separators=(",", ":"), ensure_ascii=False)
+    examples = json.loads(EXAMPLES.read_text("utf-8"))
+    return json.dumps(document(routes(), examples), separators=(",", ":"), ensure_ascii=False)
 
 
 ROUTES = (

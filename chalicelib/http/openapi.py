@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made from the table of routes and the pydantic models. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -70,13 +70,13 @@ class Problem(BaseModel):
     request_id: str = Field(description="Names the request in the logs.")
 
 
-def document(routes: Sequence[Route]) -> dict[str, Any]:
-    """The whole document."""
+def document(routes: Sequence[Route], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole document. `examples` of answers are named "METHOD /path status"."""
     specs = [spec for type_ in registry.types() if (spec := registry.spec(type_))]
     refs, schemas = _schemas(routes, specs)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, examples)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -132,7 +132,7 @@ def _schemas(
     return dict(refs), schemas
 
 
-def _operation(route: Route, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+def _operation(route: Route, refs: dict[Any, dict[str, Any]], examples: Mapping[str, Any]) -> dict[str, Any]:
     parameters = _parameters(route)
     return {
         "operationId": _operation_id(route),
@@ -144,7 +144,10 @@ def _operation(route: Route, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": _request_body(route.body, refs)} if route.body else {}),
         "responses": {
-            **{str(answer.status): _answer(answer, refs) for answer in route.answers},
+            **{
+                str(answer.status): _answer(answer, refs, _example(route, answer, examples))
+                for answer in route.answers
+            },
             **_problems(route),
         },
     }
@@ -192,14 +195,21 @@ def _request_body(body: Body, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]
     }
 
 
-def _answer(answer: Answer, refs: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+def _example(route: Route, answer: Answer, examples: Mapping[str, Any]) -> dict[str, Any]:
+    """A route that goes away shows what its successor does."""
+    path = route.deprecated.successor if route.deprecated else route.path
+    name = f"{route.method} {path} {answer.status}"
+    return {"example": examples[name]} if name in examples else {}
+
+
+def _answer(answer: Answer, refs: dict[Any, dict[str, Any]], example: dict[str, Any]) -> dict[str, Any]:
     headers = _described(answer.headers)
     described: dict[str, Any] = {
         "description": answer.description,
         **({"headers": headers} if headers else {}),
     }
     if answer.model:
-        schema = {"schema": refs[answer.model, "serialization"]}
+        schema = {"schema": refs[answer.model, "serialization"], **example}
         described["content"] = {answer.content_type: schema, **dict.fromkeys(answer.also, schema)}
     elif answer.status != 204:
         described["content"] = {answer.content_type: {}}
