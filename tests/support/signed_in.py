@@ -40,7 +40,7 @@ def joined(engine: Engine, user: User, role: Role = "owner", tenant: str = TENAN
     )
     member = Member(tenant, user.id, role, engine.clock.now_ms())
     for put in member_puts(member):
-        engine.db.catalog.write(put)
+        engine.db.catalog.write(Put(put.item))
     return member
 
 
