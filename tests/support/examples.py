@@ -19,6 +19,7 @@ from chalicelib.engine.running.work import Worker
 from chalicelib.executors.attempt import attempts
 from chalicelib.executors.base import ExecutorSettings
 from chalicelib.http.docs import EXAMPLES
+from chalicelib.identity.members import Member, member_puts
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.table import Item, Key, Put
 from tests.support.api import Answer, ApiClient, operation_of
@@ -28,6 +29,7 @@ from tests.support.world import NOON, TENANT, World
 
 FEW = 6
 """Items of a list that an example shows at most."""
+MEMBER = "user_01MCCKG2G0B4D6F8H1J3K5M7N9"
 ACTOR, REQUEST = "key_01MCCKG2G0QZ4T8N6W2X5V7Y9B", "5f2b9c1e-0d3a-4c7b-8e61-2a90f4d7c318"
 FILE = StoredOutput(
     "orders.csv",
@@ -112,6 +114,8 @@ class Day:
     def __init__(self) -> None:
         self.world = World()
         self.world.engine = replace(self.world.engine, links=Links())
+        for put in member_puts(Member(TENANT, MEMBER, "viewer", NOON)):
+            self.world.db.catalog.write(put)
         self.world.worker = Worker(self.world.engine, "fast", self._execute, self.world.pool)
         self._attempt = attempts(self.world.clock, ExecutorSettings(), self._address)
         self._tokens: list[str] = []
@@ -169,6 +173,8 @@ class Day:
         self.api.get("/jobs")
         self.api.put(place, {**REPORT, "description": "Sums up the orders of yesterday."})
         self.api.patch(place, {"name": "daily report"}, media_type="application/merge-patch+json")
+        self.api.get(f"{place}/access")
+        self.api.put(f"{place}/access", {"restricted": True, "grants": {MEMBER: "operator"}})
         self.api.post(f"{place}/rollback", {"revision": 2})
         self.api.get(f"{place}/revisions")
         self.api.get(f"{place}/revisions/2")
