@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from chalicelib.domain.lanes import LANES, Lane
+from chalicelib.domain.plans import Plan
 from chalicelib.domain.prices import Architecture
-from chalicelib.domain.retention import Plan
 
 PREFIX = "CHRONOS_"
 LAMBDAS_OWN = {"memory_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.aws.clock import SystemClock, SystemIds
 from chalicelib.aws.dynamodb import AwsDatabase
-from chalicelib.domain.retention import Plan
+from chalicelib.domain.plans import Plan
 from chalicelib.identity import bootstrap
 from chalicelib.ports.fan import one_by_one
 

@@ -7,7 +7,9 @@ ChronosError
 │   ├── BadCredentials     no user with this address and password
 │   └── BadRefreshToken    it opens no session, or was used before
 ├── Forbidden              the key does not allow this
-│   └── RegistrationClosed nobody can register by themselves here
+│   ├── RegistrationClosed nobody can register by themselves here
+│   ├── QuotaExceeded      the tenant's plan allows no more of it
+│   └── FeatureNotInPlan   the tenant's plan does not have it
 ├── NotFound               no such thing, or another tenant's
 ├── MethodNotAllowed       the path exists, the method does not
 ├── Conflict               the thing is not in a state that allows this
@@ -29,6 +31,7 @@ ChronosError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,29 @@ class Forbidden(ChronosError):
 
 class RegistrationClosed(Forbidden):
     code = "registration_closed"
+
+
+class FeatureNotInPlan(Forbidden):
+    code = "feature_not_in_plan"
+
+
+class QuotaExceeded(Forbidden):
+    """`limit` is what `plan` allows of `quota`. `resets_ms`: epoch milliseconds; None: until some are given back."""
+
+    code = "quota_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        quota: Literal["jobs", "executions"],
+        plan: str,
+        limit: int,
+        used: int,
+        resets_ms: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.quota, self.plan, self.limit, self.used, self.resets_ms = quota, plan, limit, used, resets_ms
 
 
 class NotFound(ChronosError):

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.lanes import LANES, ClassOf, Lane, lane_for, ordinary
+from chalicelib.domain.plans import PLANS, Plan, Retention
 from chalicelib.domain.prices import PRICES, Architecture, Prices
-from chalicelib.domain.retention import PLANS, Plan, Retention
+from chalicelib.engine.plans import KnownPlans
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.ids import Ids
@@ -34,7 +35,8 @@ class EngineSettings:
 
     The horizon covers two ticks of a minute each, so that one may fail. `hold_limit_ms` is the longest wait inside a
     worker: who is earlier rings again. `beat_ms`: how often an attempt's lease is renewed, and a wish to stop noticed.
-    `plan` says how long records are kept. `memory_mb` and `architecture` are this function's, for what its time costs.
+    `plan`, the stage's, says how long records are kept at most.
+    `memory_mb` and `architecture` are this function's, for what its time costs.
     `job_roles` are the AWS roles (ARNs) that jobs may name; `lanes_on`, the lanes whose workers are at work.
     `dispatchers`: how many groups there should be; each is told by its own event which it is.
     """
@@ -58,7 +60,7 @@ class EngineSettings:
 
     @property
     def retention(self) -> Retention:
-        return PLANS[self.plan]
+        return PLANS[self.plan].retention
 
     def expires_at(self, now_ms: int) -> int:
         """The epoch second at which a run or a skip that is recorded now may be deleted."""
@@ -84,6 +86,7 @@ class Engine:
     target_of: TargetOf = no_target
     class_of: ClassOf = ordinary
     links: Links = field(default_factory=NoLinks)
+    plans: KnownPlans = field(default_factory=KnownPlans)
 
     def lane_of(self, job: "Job") -> Lane:
         """The lane of the job's runs."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chalicelib.domain.errors import Conflict, IdempotencyKeyReused, NotFound, Unavailable
+from chalicelib.domain.errors import Conflict, IdempotencyKeyReused, NotFound, QuotaExceeded, Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.ports.table import Absent, Below, ConditionFailed, Item, Key, Put, TableName, Write, any_of
 
@@ -47,7 +47,7 @@ def once(
         now_s = engine.clock.now_ms() // 1000
         try:
             return make(lambda made_id: (("catalog", noted(tenant, key, made_id, now_s)),))
-        except (ConditionFailed, Conflict, NotFound, Unavailable) as refused:
+        except (ConditionFailed, Conflict, NotFound, QuotaExceeded, Unavailable) as refused:
             found = known(engine, tenant, key)
             if found is None and isinstance(refused, ConditionFailed):
                 raise Conflict("Somebody else came between; try again.") from None

@@ -58,6 +58,19 @@ class BadField(BaseModel):
     code: str = Field(description="Stable.", examples=["required", "unknown_field", "cron_expression"])
 
 
+class Quota(BaseModel):
+    """A limit of the tenant's plan."""
+
+    name: Literal["jobs", "executions"]
+    plan: str
+    limit: int
+    used: int
+    resets_at: str | None = Field(
+        json_schema_extra={"format": "date-time"}, description="null: until some of it is given back."
+    )
+    usage: str = Field(description="Where all that is used can be read.", examples=["/tenant/usage"])
+
+
 class Problem(BaseModel):
     """A problem document (RFC 9457)."""
 
@@ -67,6 +80,7 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="Stable; the end of `type`.", examples=["invalid"])
     errors: list[BadField] = Field([], description="With 422: one entry a bad field.")
+    quota: Quota | None = Field(None, description="With the code `quota_exceeded`.")
     request_id: str = Field(description="Names the request in the logs.")
 
 

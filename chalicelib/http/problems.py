@@ -17,11 +17,13 @@ from chalicelib.domain.errors import (
     NotFound,
     PayloadTooLarge,
     PreconditionFailed,
+    QuotaExceeded,
     TooManyRequests,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
 )
+from chalicelib.domain.instants import rfc3339
 from chalicelib.features.base import Response
 
 PROBLEM_JSON = "application/problem+json"
@@ -56,6 +58,15 @@ def problem_of(error: ChronosError, request_id: str) -> Response:
             {"pointer": problem.pointer, "message": problem.message, "code": problem.code}
             for problem in error.problems
         ]
+    if isinstance(error, QuotaExceeded):
+        more["quota"] = {
+            "name": error.quota,
+            "plan": error.plan,
+            "limit": error.limit,
+            "used": error.used,
+            "resets_at": None if error.resets_ms is None else rfc3339(error.resets_ms),
+            "usage": "/tenant/usage",
+        }
     known = next(kind for kind in type(error).__mro__ if kind in STATUS)
     response = problem(STATUS[known], error.code, error.message, request_id, **more)
     return Response(response.body, response.status, _HEADERS.get(known, {}), PROBLEM_JSON)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.retention import Plan
+from chalicelib.domain.plans import Plan
 from chalicelib.identity.bearer import RANDOM_BYTES
 from chalicelib.identity.keys import Wanted, creation_writes, minted
 from chalicelib.identity.members import Member, member_puts

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.ids import ulid
-from chalicelib.domain.retention import Plan
+from chalicelib.domain.plans import Plan
 from chalicelib.engine.core import Engine
-from chalicelib.ports.table import Check, Is, Item, Key, Lacks, TableName, Update, all_of
+from chalicelib.engine.plans import tenant_key
+from chalicelib.ports.table import Check, Is, Item, Lacks, TableName, Update, all_of
 
 _ENDING = "ending_ms"
 
@@ -20,10 +21,6 @@ class Tenant:
     created_ms: int
     revision: int = 1
     ending_ms: int | None = None
-
-
-def tenant_key(tenant: str) -> Key:
-    return f"{tenant}#tenant", "tenant"
 
 
 def encode_tenant(tenant: Tenant) -> Item:

@@ -72,7 +72,7 @@ FOREIGN = {
 }
 ROOMS = ("wheel", "ledger", "ringing", "flow", "running", "audit")
 """The engine's folders: each knows those before it. Beside them lies what is common, and what stands on top of all."""
-COMMON = {"core", "message", "records", "retention"}
+COMMON = {"core", "message", "plans", "records", "retention"}
 PURE = ("domain", "engine", "identity")
 IMPURE_MODULES = {"os", "time", "random", "secrets", "socket", "subprocess"}
 

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.aws.telemetry import NAMESPACE
 from chalicelib.config import PREFIX, Settings, load
 from chalicelib.domain.lanes import LANES
-from chalicelib.domain.retention import PLANS
+from chalicelib.domain.plans import PLANS
 from chalicelib.engine.audit import findings, watch
 from chalicelib.engine.audit.pulse import LATE_MS
 from infra import lanes
@@ -304,7 +304,7 @@ def test_files_are_private_encrypted_and_gone_a_day_after_their_runs() -> None:
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     plans = infra_template("dev")["Mappings"]["Plans"]
     assert {name: row["OutputDays"] for name, row in plans.items()} == {
-        name: retention.runs + 1 for name, retention in PLANS.items()
+        name: terms.retention.runs + 1 for name, terms in PLANS.items()
     }
 
 
@@ -326,7 +326,7 @@ def test_every_table_can_be_restored_to_any_second_of_the_last_35_days() -> None
 def test_logs_are_kept_as_long_as_the_plan_has_it() -> None:
     template = infra_template("dev")
     assert {name: row["LogDays"] for name, row in template["Mappings"]["Plans"].items()} == {
-        name: retention.logs for name, retention in PLANS.items()
+        name: terms.retention.logs for name, terms in PLANS.items()
     }
     for group in _of_type("AWS::Logs::LogGroup").values():
         assert group["Properties"]["RetentionInDays"] == {

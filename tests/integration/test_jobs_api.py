@@ -11,6 +11,7 @@ from chalicelib.engine.wheel.timers import JobTimer, decode_timer, partition
 from chalicelib.executors import registry
 from tests.support.api import HTTP_JOB, ApiClient
 from tests.support.memory import FakeClock
+from tests.support.plans import subscribe
 
 UNKNOWN = "job_" + "0" * 26
 
@@ -335,3 +336,15 @@ def test_a_list_of_jobs_is_filtered_by_status_and_type(api: ApiClient) -> None:
     assert [job["id"] for job in api.get("/jobs?status=paused").json["items"]] == [http]
     assert [job["id"] for job in api.get("/jobs?type=dummy").json["items"]] == [dummy]
     assert api.get("/jobs?status=paused&type=dummy").json["items"] == []
+
+
+def test_over_dynamodb_a_plan_keeps_the_eleventh_job_out_and_a_deleted_one_makes_room(
+    api: ApiClient, engine: Engine
+) -> None:
+    subscribe(engine.db, "free")
+    first, *_ = [api.create(name=f"job {number}")["id"] for number in range(10)]
+    refused = api.post("/jobs", HTTP_JOB)
+    assert (refused.status, refused.json["quota"]["used"]) == (403, 10)
+    assert api.delete(f"/jobs/{first}").status == 204
+    assert api.post("/jobs", HTTP_JOB).status == 201
+    assert api.get("/tenant/usage").json["jobs"] == {"used": 10, "limit": 10}

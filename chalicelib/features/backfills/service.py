@@ -28,6 +28,7 @@ from chalicelib.features.backfills.views import BackfillRequest
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import Fetch, read_page
+from chalicelib.features.quotas import require_executions
 from chalicelib.identity.principal import Principal
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put
 
@@ -69,6 +70,7 @@ def begin(
     """What the request asks for, begun; or what this key has begun before."""
 
     def make(note: Note) -> Backfill:
+        require_executions(engine, principal.tenant)
         return begun(engine, asked(engine, principal, job_id, request), note)
 
     return once(engine, principal.tenant, key, make, lambda made_id: read(engine, principal.tenant, made_id))

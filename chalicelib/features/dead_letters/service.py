@@ -13,6 +13,7 @@ from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.paging import read_page
+from chalicelib.features.quotas import require_executions
 from chalicelib.features.runs import service as runs
 from chalicelib.features.runs.filters import RunsQuery
 from chalicelib.features.runs.reading import in_index
@@ -60,6 +61,7 @@ def _redrive(engine: Engine, tenant: str, identifier: str, note: Note, origin: O
         job = jobs.read(engine, tenant, dead.job_id)
     except NotFound:
         raise Conflict("Its job is gone: there is nothing to do again.") from None
+    require_executions(engine, tenant)
     run = again(dead, job, now_ms=engine.clock.now_ms(), origin=origin)
     _commit(engine, dead, run, job, note)
     return run

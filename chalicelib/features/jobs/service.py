@@ -7,6 +7,7 @@ from chalicelib.domain.ids import is_id, job_id
 from chalicelib.domain.job import Job, JobDefinition
 from chalicelib.domain.pause import is_paused
 from chalicelib.engine.core import Engine
+from chalicelib.engine.flow.usage import one_job_less, one_job_more, refused_by_jobs
 from chalicelib.engine.ledger.job_state import forgetting
 from chalicelib.engine.ledger.revisions import change_writes, deletion_writes, expire_all
 from chalicelib.engine.ledger.streak import Writes, beginning_anew, forgotten
@@ -22,6 +23,7 @@ from chalicelib.features.jobs.roles import check_roles
 from chalicelib.features.jobs.switched import check_lane
 from chalicelib.features.jobs.timing import TimingWrite, no_more_uses, prepared
 from chalicelib.features.paging import Fetch, read_page
+from chalicelib.features.quotas import too_many_jobs
 from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put
 
 TRIES = 5
@@ -58,13 +60,20 @@ def create(
 
 
 def _created(engine: Engine, job: Job, along: Writes) -> Job:
-    """The job, saved. ConditionFailed if it, or what goes along, cannot be; Invalid or Conflict by its calendars."""
+    """The job, saved and counted. ConditionFailed if it, or what goes along, cannot be; QuotaExceeded by the plan.
+
+    Invalid or Conflict by its calendars.
+    """
+    plan = engine.plans.of(engine, job.tenant)
+    along = (*along, one_job_more(job.tenant, plan))
     for _ in range(TRIES):
         timing = prepared(engine, None, job, job.created_ms)
         timer = timer_after(None, job, job.created_ms, timing.calendars)
         try:
             _commit(engine, None, job, timer, (*along, *timing.writes))
-        except ConditionFailed:
+        except ConditionFailed as refused:
+            if plan is not None and refused_by_jobs(job.tenant, refused):
+                raise too_many_jobs(engine, job.tenant, plan) from None
             if not timing.calendars:
                 raise
         else:
@@ -146,7 +155,7 @@ def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *
         now_ms = _later(engine, job)
         gone = Delete(job_key(tenant, identifier), Is("revision", job.revision))
         closing: Writes = deletion_writes(job, actor=actor, now_ms=now_ms, settings=engine.settings)
-        closing += (forgetting(tenant, identifier),)
+        closing += (forgetting(tenant, identifier), one_job_less(tenant))
         if job.pause_after_failures:
             closing += (("runs", forgotten(job, now_ms)),)
         try:

@@ -22,6 +22,7 @@ from chalicelib.features.jobs import service
 from chalicelib.features.jobs.definition import config_problems
 from chalicelib.features.jobs.roles import check_roles
 from chalicelib.features.jobs.samples import sample_facts
+from chalicelib.features.quotas import require_executions
 from chalicelib.features.runs import service as runs
 from chalicelib.features.validation import refusal
 from chalicelib.ports.table import Absent, Put
@@ -57,6 +58,7 @@ def trigger(
         job = service.read(engine, tenant, identifier)
         check_overrides(job, wanted.config)
         check_roles(engine, wanted.config)
+        require_executions(engine, tenant)
         now_ms = engine.clock.now_ms()
         run = asked_for(job, wanted, now_ms=now_ms, randomness=engine.ids.random_bytes(10), origin=origin)
         timer = trigger_timer(run, job.shard)

@@ -16,7 +16,7 @@ from chalicelib.engine.ledger.timeline import (
     timeline,
 )
 from chalicelib.engine.records import decode_run, run_key
-from chalicelib.engine.retention import is_shown
+from chalicelib.engine.retention import is_shown, shown_days
 from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.timeline.history import History, history
 
@@ -65,7 +65,7 @@ def _entries(
         runs,
         skips,
         now_ms=engine.clock.now_ms(),
-        retention_ms=engine.settings.retention.runs * 86_400_000,
+        retention_ms=shown_days(engine, tenant) * 86_400_000,
     )
 
 

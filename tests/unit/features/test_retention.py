@@ -8,13 +8,14 @@ import pytest
 
 from chalicelib.domain.ids import run_id
 from chalicelib.domain.outcome import Failed, Succeeded
-from chalicelib.domain.retention import PLANS, Plan
+from chalicelib.domain.plans import PLANS, Plan
 from chalicelib.engine.message import Delivery
 from chalicelib.engine.records import run_key
 from chalicelib.engine.running.work import Worker
 from chalicelib.engine.wheel.arm import message_of
 from chalicelib.features.registry import routes
 from tests.support.api import ApiClient
+from tests.support.plans import subscribe
 from tests.support.world import NOON, World
 
 HOUR, DAY = 3600, 86_400
@@ -121,7 +122,7 @@ def test_what_is_expired_can_be_neither_cancelled_nor_redriven_nor_purged_nor_su
 def test_a_run_can_be_read_for_as_long_as_the_plan_has_it(plan: Plan) -> None:
     past = Past(plan)
     started_s = NOON // 1000 + HOUR
-    end_s = started_s + PLANS[plan].runs * DAY
+    end_s = started_s + PLANS[plan].retention.runs * DAY
     past.later(end_s - 1 - past.world.clock.now_ms() // 1000)
     assert past.api.get(f"/runs/{past.run}").status == 200
     past.later(1)
@@ -154,3 +155,21 @@ def test_a_run_that_is_not_over_is_shown_however_old_it_is() -> None:
     past.world.deliver()
     past.later(LONG)
     assert past.api.get(f"/runs/{run}").json["status"] == "RETRYING"
+
+
+@pytest.mark.parametrize(
+    ("stage", "tenant", "days"), [("enterprise", "starter", 7), ("pro", "enterprise", 30)]
+)
+def test_a_run_is_shown_as_long_as_the_tenants_plan_has_it_and_no_longer_than_the_stage(
+    stage: Plan, tenant: Plan, days: int
+) -> None:
+    past = Past(stage)
+    subscribe(past.world.db, tenant)
+    end_s = NOON // 1000 + HOUR + days * DAY
+    past.later(end_s - 1 - past.world.clock.now_ms() // 1000)
+    assert past.api.get(f"/runs/{past.run}").status == 200
+    past.later(1)
+    assert past.api.get(f"/runs/{past.run}").status == 404
+    assert not any(past.run == each["id"] for each in past.api.get("/runs").json["items"])
+    seen = past.api.get(f"/jobs/{past.job}/timeline{WINDOW}").json["items"]
+    assert {each.get("run_id") for each in seen} <= {None}

@@ -1,0 +1,69 @@
+"""What a tenant uses of its plan: a counter of its jobs, and one of each month's executions, in the catalog."""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.plans import DAY_SECONDS, PLANS, Month, Plan, month_of
+from chalicelib.engine.core import Engine
+from chalicelib.ports.table import Below, Condition, ConditionFailed, Key, Lacks, TableName, Update, any_of
+
+USED = "used"
+KEPT_DAYS = 400
+"""How long the counter of a month stays after its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What is used in a month; jobs are those that there are now. A tenant without a record has no plan."""
+
+    plan: Plan | None
+    month: Month
+    jobs: int
+    executions: int
+
+
+def jobs_key(tenant: str) -> Key:
+    return f"{tenant}#usage", "jobs"
+
+
+def executions_key(tenant: str, month: Month) -> Key:
+    return f"{tenant}#usage", f"executions#{month.name}"
+
+
+def read_usage(engine: Engine, tenant: str) -> Usage:
+    """As the counters are now."""
+    month = month_of(engine.clock.now_ms())
+    jobs, executions = jobs_key(tenant), executions_key(tenant, month)
+    found = engine.db.catalog.get_many([jobs, executions])
+    counts = [max(0, int(found.get(key, {}).get(USED, 0))) for key in (jobs, executions)]
+    return Usage(engine.plans.of(engine, tenant), month, *counts)
+
+
+def one_job_more(tenant: str, plan: Plan | None) -> tuple[TableName, Update]:
+    """What goes into the transaction that creates a job: it is refused if the plan allows no more."""
+    limit = None if plan is None else PLANS[plan].jobs
+    return "catalog", Update(
+        jobs_key(tenant), add={USED: 1}, when=None if limit is None else room_for(1, limit)
+    )
+
+
+def one_job_less(tenant: str) -> tuple[TableName, Update]:
+    """What goes into the transaction that deletes a job."""
+    return "catalog", Update(jobs_key(tenant), add={USED: -1})
+
+
+def refused_by_jobs(tenant: str, refused: ConditionFailed) -> bool:
+    """Whether a transaction was refused since there are as many jobs as the plan allows."""
+    item = refused.existing or {}
+    return (item.get("pk"), item.get("sk")) == jobs_key(tenant)
+
+
+def executed(tenant: str, month: Month, count: int, limit: int | None = None) -> Update:
+    """Count so many executions of the month more, or fewer if negative; refused if that would be over the limit."""
+    kept = {"expires_at": month.end_ms // 1000 + KEPT_DAYS * DAY_SECONDS}
+    when = None if limit is None else room_for(count, limit)
+    return Update(executions_key(tenant, month), set={**kept}, add={USED: count}, when=when)
+
+
+def room_for(count: int, limit: int) -> Condition:
+    """So many more are no more than the limit; who counts the first is never refused."""
+    return any_of(Lacks(USED), Below(USED, limit - count + 1))

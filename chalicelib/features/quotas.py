@@ -1,0 +1,47 @@
+"""What a tenant's plan refuses at the API."""
+
+from chalicelib.domain.errors import QuotaExceeded
+from chalicelib.domain.instants import rfc3339
+from chalicelib.domain.plans import PLANS, Feature, Plan, require
+from chalicelib.engine.core import Engine
+from chalicelib.engine.flow.usage import Usage, read_usage
+
+WHERE = "GET /tenant/usage shows what is used."
+
+
+def require_feature(engine: Engine, tenant: str, feature: Feature) -> None:
+    """FeatureNotInPlan unless the tenant's plan has it."""
+    require(engine.plans.of(engine, tenant), feature)
+
+
+def require_executions(engine: Engine, tenant: str) -> None:
+    """QuotaExceeded if the month's executions are used up: what is asked for now could not start."""
+    plan = engine.plans.of(engine, tenant)
+    if plan is None or PLANS[plan].executions is None:
+        return
+    usage = read_usage(engine, tenant)
+    refused = _over(usage, plan)
+    if refused is not None:
+        raise refused
+
+
+def too_many_jobs(engine: Engine, tenant: str, plan: Plan) -> QuotaExceeded:
+    """For who creates one job more than the plan allows."""
+    limit = PLANS[plan].jobs or 0
+    used = max(limit, read_usage(engine, tenant).jobs)
+    message = (
+        f"The plan {plan} allows {limit} jobs, and there are {used}: delete one, or change the plan. {WHERE}"
+    )
+    return QuotaExceeded(message, quota="jobs", plan=plan, limit=limit, used=used)
+
+
+def _over(usage: Usage, plan: Plan) -> QuotaExceeded | None:
+    limit, resets_ms = PLANS[plan].executions, usage.month.end_ms
+    if limit is None or usage.executions < limit:
+        return None
+    message = (
+        f"The {limit} executions a month of the plan {plan} are used up until {rfc3339(resets_ms)}. {WHERE}"
+    )
+    return QuotaExceeded(
+        message, quota="executions", plan=plan, limit=limit, used=usage.executions, resets_ms=resets_ms
+    )

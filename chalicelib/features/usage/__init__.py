@@ -1,0 +1,3 @@
+"""Usage: what the tenant's plan allows, and how much of it is used."""
+
+PATHS = ("/tenant/usage",)
