@@ -24,6 +24,7 @@ from chalicelib.ports.contact import Contact
 from chalicelib.ports.table import Item, Key, Put
 from tests.support.api import Answer, ApiClient, operation_of
 from tests.support.memory import MemoryTable
+from tests.support.plans import subscribe
 from tests.support.principals import principal
 from tests.support.world import NOON, TENANT, World
 
@@ -114,6 +115,7 @@ class Day:
     def __init__(self) -> None:
         self.world = World()
         self.world.engine = replace(self.world.engine, links=Links())
+        subscribe(self.world.db, "pro")
         for put in member_puts(Member(TENANT, MEMBER, "viewer", NOON)):
             self.world.db.catalog.write(put)
         self.world.worker = Worker(self.world.engine, "fast", self._execute, self.world.pool)
@@ -262,6 +264,7 @@ class Day:
         self.api.get("/job-types")
         one = self.api.get("/job-types/dummy").json
         self.api.found["GET /job-types 200"] = {"items": [one]}
+        self.api.get("/tenant/usage")
         self.api.get("/health")
         self.world.db.runs = Silent()
         self.api.get("/health")
