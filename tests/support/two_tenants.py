@@ -56,7 +56,9 @@ Make = Callable[[Side], str]
 
 
 def _job(side: Side) -> str:
-    made = side.call("POST", "/jobs", {"name": f"of {side.tenant}", "type": "dummy", "schedule": "0 9,18 * * *"})
+    made = side.call(
+        "POST", "/jobs", {"name": f"of {side.tenant}", "type": "dummy", "schedule": "0 9,18 * * *"}
+    )
     return str(made["id"])
 
 
