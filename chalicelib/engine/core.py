@@ -16,6 +16,7 @@ from chalicelib.ports.queue import Queue
 from chalicelib.ports.secrets import NoSecrets, Secrets
 from chalicelib.ports.table import Database
 from chalicelib.ports.telemetry import Telemetry
+from chalicelib.ports.witness import NoWitness, Witness
 
 if TYPE_CHECKING:
     from chalicelib.domain.job import Job
@@ -73,7 +74,7 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Everything that the engine's steps need."""
+    """Everything that the engine's steps need. `witness`: who hears what the request at hand changes."""
 
     db: Database
     lanes: Mapping[Lane, Queue]
@@ -87,6 +88,7 @@ class Engine:
     class_of: ClassOf = ordinary
     links: Links = field(default_factory=NoLinks)
     plans: KnownPlans = field(default_factory=KnownPlans)
+    witness: Witness = field(default_factory=NoWitness)
 
     def lane_of(self, job: "Job") -> Lane:
         """The lane of the job's runs."""

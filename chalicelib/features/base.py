@@ -117,7 +117,8 @@ class Route:
 
     `once`: it makes something, and an Idempotency-Key keeps it from making it twice. `replayed`: it changes something,
     and a repeat with the same key is given the first answer again. `rule` names the permission that
-    it needs, such as `jobs:read`; a public route has none.
+    it needs, such as `jobs:read`; a public route has none. `unrecorded`: why the audit trail says nothing of a route
+    that is no GET; all others leave a record.
     """
 
     method: Method
@@ -135,4 +136,5 @@ class Route:
     once: bool = False
     replayed: bool = False
     rule: str = ""
+    unrecorded: str = ""
     deprecated: Deprecation | None = None

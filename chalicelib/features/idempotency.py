@@ -53,6 +53,7 @@ def once(
                 raise Conflict("Somebody else came between; try again.") from None
             if found is None:
                 raise
+    engine.witness.repeated()
     try:
         return again(found)
     except NotFound:

@@ -17,11 +17,14 @@ from chalicelib.features.validation import checked, refusal
 from chalicelib.http.body import check_media_type, decode_object, decode_text, decode_yaml, is_yaml
 from chalicelib.http.headers import for_origin, for_preflight, of_deprecation
 from chalicelib.http.idempotency import checked_key, idempotency_key
-from chalicelib.http.problems import problem_of, unexpected
+from chalicelib.http.problems import problem_of, status_of, unexpected
 from chalicelib.http.rate_limit import Buckets, Verdict
+from chalicelib.http.recorded import recording_of
 from chalicelib.http.table import RouteTable
 from chalicelib.identity.access import Authenticate
 from chalicelib.identity.principal import NOBODY, Principal
+from chalicelib.identity.trail.book import Book
+from chalicelib.identity.trail.recording import Recording
 
 _LOG = logging.getLogger("chronos.http")
 _MAX_TOLD = 200
@@ -39,6 +42,7 @@ class Services:
     authenticate: Authenticate
     cors_origins: tuple[str, ...] = ()
     buckets: Buckets | None = None
+    book: Book = field(default_factory=Book)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +122,30 @@ class Pipeline:
         try:
             if verdict and not verdict.allowed:
                 raise TooManyRequests("This key asks too often; Retry-After says when to go on.")
-            if not route.public:
-                check(services.engine, principal, route.rule, incoming.path)
-            return _with(self._carried_out(route, principal, incoming, services), told)
+            return _with(self._recorded(route, principal, incoming, services), told)
         except ChronosError as error:
             return _with(problem_of(error, incoming.request_id), told)
 
-    def _carried_out(
+    def _recorded(
         self, route: Route, principal: Principal, incoming: Incoming, services: Services
+    ) -> Response:
+        """Carried out, and told to the audit trail, whatever becomes of it."""
+        recording = recording_of(route, incoming.path, _origin(incoming), services.engine, services.book)
+        try:
+            if not route.public:
+                check(services.engine, principal, route.rule, incoming.path)
+            response = self._carried_out(route, principal, incoming, services.engine, recording)
+        except ChronosError as error:
+            recording.refused(principal, status_of(error), error.code)
+            raise
+        except Exception:
+            recording.refused(principal, 500, "unexpected")
+            raise
+        recording.done(response.status)
+        return response
+
+    def _carried_out(
+        self, route: Route, principal: Principal, incoming: Incoming, engine: Engine, recording: Recording
     ) -> Response:
         key = checked_key(incoming.headers.get("idempotency-key")) if route.method == "POST" else None
         query = _query(route, incoming.query)
@@ -140,8 +160,13 @@ class Pipeline:
             known if route.once else None,
             _origin(incoming),
         )
-        engine, kept = services.engine, known if route.replayed else None
-        return replayed(engine, principal.tenant, kept, lambda: route.handler(engine, request))
+        heard = replace(engine, witness=recording)
+
+        def handled() -> Response:
+            recording.begin(principal)
+            return route.handler(heard, request)
+
+        return replayed(engine, principal.tenant, known if route.replayed else None, handled)
 
     def _route(self, incoming: Incoming) -> Route:
         found = self._known(incoming)

@@ -50,6 +50,15 @@ _HEADERS: dict[type[ChronosError], dict[str, str]] = {
 }
 
 
+def status_of(error: ChronosError) -> int:
+    """The status that an error is answered by."""
+    return STATUS[_kind_of(error)]
+
+
+def _kind_of(error: ChronosError) -> type[ChronosError]:
+    return next(kind for kind in type(error).__mro__ if kind in STATUS)
+
+
 def problem_of(error: ChronosError, request_id: str) -> Response:
     """What the error looks like to a client. An adapter's own kind of error looks like the kind it belongs to."""
     more: dict[str, Any] = {}
@@ -67,7 +76,7 @@ def problem_of(error: ChronosError, request_id: str) -> Response:
             "resets_at": None if error.resets_ms is None else rfc3339(error.resets_ms),
             "usage": "/tenant/usage",
         }
-    known = next(kind for kind in type(error).__mro__ if kind in STATUS)
+    known = _kind_of(error)
     response = problem(STATUS[known], error.code, error.message, request_id, **more)
     return Response(response.body, response.status, _HEADERS.get(known, {}), PROBLEM_JSON)
 

@@ -55,7 +55,7 @@ def _by_key(engine: Engine, text: str) -> Principal:
     if key is None:
         raise Unauthorized(_UNKNOWN)
     _note_use(engine, key, now_ms)
-    return Principal(key.tenant, key.id, key.role, key.permissions, scopes=key.scopes)
+    return Principal(key.tenant, key.id, key.role, key.permissions, scopes=key.scopes, name=key.name)
 
 
 def _note_use(engine: Engine, key: ApiKey, now_ms: int) -> None:

@@ -214,6 +214,7 @@ class System:
         self._parts = _Parts(self.engine, partial(self._execute, attempt), pool)
         self.secrets._known.clear()
         self.engine.plans._known.clear()
+        self._client.book._heads.clear()
 
     def _execute(self, attempt: Execute, job: Job, run: Run, deadline: float, stop: Stop) -> Outcome:
         if run.handle is None:  # a look at work that was begun before is no effect

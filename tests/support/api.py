@@ -16,6 +16,7 @@ from chalicelib.http.api import Api
 from chalicelib.http.docs import openapi_json, table
 from chalicelib.http.pipeline import Services
 from chalicelib.identity.access import Authenticate
+from chalicelib.identity.trail.book import Book
 from tests.support.principals import everybody
 
 HTTP_JOB: dict[str, Any] = {
@@ -48,7 +49,8 @@ class ApiClient:
     """Speaks to an Api as its users do. `body` is JSON unless it is bytes."""
 
     def __init__(self, engine: Engine, authenticate: Authenticate = everybody) -> None:
-        services = Services(engine, authenticate)
+        self.book = Book()
+        services = Services(engine, authenticate, book=self.book)
         self.app = Api(table(), lambda: services)
         self._http = ChaliceClient(self.app).http
 

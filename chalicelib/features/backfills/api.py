@@ -20,6 +20,7 @@ def create_backfill(engine: Engine, request: Request) -> Response:
     wanted: BackfillRequest = request.body
     job_id = request.path["job_id"]
     if wanted.dry_run:
+        engine.witness.repeated()
         backfill = service.asked(engine, request.principal, job_id, wanted)
         return Response(dry_run_view(backfill, service.would_do(engine, backfill)))
     begun = service.begin(engine, request.principal, job_id, wanted, request.idempotency)

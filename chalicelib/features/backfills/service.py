@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from chalicelib.domain.backfill import MAX_OCCURRENCES, Backfill, Candidate
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from chalicelib.domain.ids import backfill_id, is_id
-from chalicelib.domain.instants import epoch_ms
+from chalicelib.domain.instants import epoch_ms, rfc3339
 from chalicelib.domain.job import Job
 from chalicelib.engine.backfills import (
     advance,
@@ -84,6 +85,7 @@ def begun(engine: Engine, backfill: Backfill, note: Note = lambda _id: ()) -> Ba
         ("timers", Put(encode_timer(timer))),
         *note(backfill.id),
     )
+    engine.witness.changed("backfill", backfill.id, None, _shown(backfill))
     return _advanced(engine, backfill)
 
 
@@ -111,6 +113,7 @@ def cancel(engine: Engine, tenant: str, identifier: str) -> Backfill:
             engine.db.catalog.write(save(stopped, engine))
         except ConditionFailed:
             continue
+        engine.witness.changed("backfill", identifier, {"stopped": None}, {"stopped": stopped.stopped})
         return _advanced(engine, stopped)
     raise Conflict("This backfill changes too fast just now; try again.")
 
@@ -151,6 +154,18 @@ def _advanced(engine: Engine, backfill: Backfill) -> Backfill:
     except Unavailable as error:
         engine.telemetry.warning("A backfill's first steps are left to the dispatcher.", error=error.message)
         return backfill
+
+
+def _shown(backfill: Backfill) -> dict[str, Any]:
+    """What was asked for."""
+    return {
+        "job_id": backfill.job_id,
+        "start": rfc3339(backfill.start_ms),
+        "end": rfc3339(backfill.end_ms),
+        "order": backfill.order,
+        "reprocess": backfill.reprocess,
+        "occurrences": backfill.total,
+    }
 
 
 def _document(job: Job) -> str:

@@ -26,6 +26,8 @@ def act_on_jobs(engine: Engine, request: Request) -> Response:
         after = pages.after(body.cursor)
     except Invalid as error:
         raise refusal([replace(each, pointer="/cursor") for each in error.problems]) from None
+    if body.dry_run:
+        engine.witness.repeated()
     done = service.carry_out(engine, request, after)
     failed = sum(item.outcome == "failed" for item in done.items)
     return Response(

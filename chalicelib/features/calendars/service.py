@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.domain.calendars import CalendarContent, CalendarDefinition
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
@@ -51,6 +52,7 @@ def create(
             engine.db.transact(new, *note(calendar.name))
         except ConditionFailed:
             raise Conflict(f"There is a calendar {definition.name!r} already.") from None
+        engine.witness.changed("calendar", calendar.name, None, _shown(calendar))
         return calendar
 
     return once(engine, tenant, key, make, lambda name: read(engine, tenant, name))
@@ -90,6 +92,7 @@ def change(engine: Engine, tenant: str, name: str, if_match: str | None, decide:
                 engine.db.catalog.write(Put(_encoded(tenant, after), Is("revision", before.revision)))
             except ConditionFailed:
                 continue
+            engine.witness.changed("calendar", name, _shown(before), _shown(after))
         return _armed(engine, tenant, after)
     raise Conflict("Others keep changing this calendar; try again.")
 
@@ -117,6 +120,7 @@ def delete(engine: Engine, tenant: str, name: str, if_match: str | None) -> None
         engine.db.transact(("catalog", Delete(key, Is("revision", marked))))
     except ConditionFailed:
         raise Conflict("Others are changing this calendar; try again.") from None
+    engine.witness.changed("calendar", name, _shown(calendar), None)
 
 
 def _check_unused(engine: Engine, tenant: str, name: str) -> None:
@@ -181,6 +185,11 @@ def _decoded(item: Item) -> Calendar:
         int(item["created_ms"]),
         int(item["updated_ms"]),
     )
+
+
+def _shown(calendar: Calendar) -> dict[str, Any]:
+    """As a person sees it."""
+    return calendar.content.model_dump(mode="json", exclude_none=True)
 
 
 def _is_name(name: str) -> bool:

@@ -39,6 +39,7 @@ def report_progress(engine: Engine, request: Request) -> Response:
 _ENDS = "Saying the same again changes nothing (200); saying the opposite is refused (409). 410: nobody waits for it."
 _ALIVE = "200: go on. 410: stop, nobody waits for it any more; the code says why (`run_cancelled`, `attempt_over`)."
 
+_RUNS_OWN = "what work tells of itself is in its run"
 _ANSWERED = (Answer(description="The run as it is now.", model=CallbackAnswer),)
 
 ROUTES = (
@@ -50,6 +51,7 @@ ROUTES = (
         description=_ENDS,
         tag="callbacks",
         public=True,
+        unrecorded=_RUNS_OWN,
         body=Body(model=SuccessBody, required=False, examples={"a result": {"result": {"rows": 1200}}}),
         answers=_ANSWERED,
         errors=(Gone, Conflict, Unavailable),
@@ -62,6 +64,7 @@ ROUTES = (
         description=f"The job's retry policy decides how the run goes on. {_ENDS}",
         tag="callbacks",
         public=True,
+        unrecorded=_RUNS_OWN,
         body=Body(
             model=FailureBody,
             examples={"a failure": {"error": {"message": "The disk is full.", "retryable": True}}},
@@ -77,6 +80,7 @@ ROUTES = (
         description=_ALIVE,
         tag="callbacks",
         public=True,
+        unrecorded=_RUNS_OWN,
         body=Body(model=NoFields, required=False),
         answers=_ANSWERED,
         errors=(Gone, Unavailable),
@@ -89,6 +93,7 @@ ROUTES = (
         description=f"Of reports within two seconds the first is stored. {_ALIVE}",
         tag="callbacks",
         public=True,
+        unrecorded=_RUNS_OWN,
         body=Body(model=ProgressBody, examples={"a third": {"percent": 33.3, "message": "400 of 1200 rows"}}),
         answers=_ANSWERED,
         errors=(Gone, Unavailable),

@@ -133,6 +133,7 @@ ROUTES = (
         summary="Estimate what a job will cost",
         tag="costs",
         rule="jobs:read",
+        unrecorded="an estimate changes nothing",
         description="For the next 30 days, by the schedule that is given; nothing is saved.",
         query=EstimateQuery,
         body=DEFINITION,

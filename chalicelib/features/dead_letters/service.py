@@ -12,6 +12,7 @@ from chalicelib.features.base import Origin
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.inline import ring_if_near
 from chalicelib.features.jobs import service as jobs
+from chalicelib.features.jobs.trigger import asked_with
 from chalicelib.features.paging import read_page
 from chalicelib.features.quotas import require_executions
 from chalicelib.features.runs import service as runs
@@ -64,6 +65,7 @@ def _redrive(engine: Engine, tenant: str, identifier: str, note: Note, origin: O
     require_executions(engine, tenant)
     run = again(dead, job, now_ms=engine.clock.now_ms(), origin=origin)
     _commit(engine, dead, run, job, note)
+    engine.witness.changed("run", run.id, None, asked_with(run))
     return run
 
 
@@ -97,6 +99,7 @@ def purge(engine: Engine, tenant: str, identifier: str) -> None:
         engine.db.transact(("runs", off))
     except ConditionFailed:
         raise NotFound("There is no such dead letter.") from None
+    engine.witness.changed("dead-letter", dead.id, {"job_id": dead.job_id}, None)
 
 
 def _commit(engine: Engine, dead: Run, run: Run, job: Job, note: Note) -> None:

@@ -9,7 +9,7 @@ from chalicelib.domain.pause import is_paused
 from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.usage import one_job_less, one_job_more, refused_by_jobs
 from chalicelib.engine.ledger.job_state import forgetting
-from chalicelib.engine.ledger.revisions import change_writes, deletion_writes, expire_all
+from chalicelib.engine.ledger.revisions import change_writes, deletion_writes, expire_all, revision_of
 from chalicelib.engine.ledger.streak import Writes, beginning_anew, forgotten
 from chalicelib.engine.records import decode_job, encode_job, job_key, jobs_list
 from chalicelib.engine.wheel.arm import first_timer, parked_timer
@@ -77,6 +77,7 @@ def _created(engine: Engine, job: Job, along: Writes) -> Job:
             if not timing.calendars:
                 raise
         else:
+            engine.witness.changed("job", job.id, None, revision_of(job).shown)
             return job
     raise Conflict("Others keep changing the calendars of this job; try again.")
 
@@ -118,6 +119,7 @@ def change(
             _commit(engine, job, changed, timer, (*along, *timing.writes))
         except ConditionFailed:
             continue
+        engine.witness.changed("job", job.id, revision_of(job).shown, revision_of(changed).shown)
         return changed
     raise Conflict("Others keep changing this job; try again.")
 
@@ -162,6 +164,7 @@ def delete(engine: Engine, tenant: str, identifier: str, if_match: str | None, *
             engine.db.transact(("catalog", gone), *closing, *no_more_uses(job))
         except ConditionFailed:
             continue
+        engine.witness.changed("job", job.id, revision_of(job).shown, None)
         _expire_revisions(engine, job, now_ms)
         return
     raise Conflict("Others keep changing this job; try again.")

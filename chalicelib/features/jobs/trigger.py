@@ -67,10 +67,17 @@ def trigger(
             ("timers", Put(encode_timer(timer))),
             *note(run.id),
         )
+        engine.witness.changed("run", run.id, None, asked_with(run))
         ring_if_near(engine, timer)
         return run
 
     return once(engine, tenant, key, make, lambda made_id: runs.read(engine, tenant, made_id))
+
+
+def asked_with(run: Run) -> dict[str, Any]:
+    """What its asker has decided about a run."""
+    said = {"job_id": run.job_id, "trigger": run.trigger, "redrive_of": run.redrive_of, "note": run.note}
+    return {name: value for name, value in {**said, "config": run.overrides}.items() if value is not None}
 
 
 def check_overrides(job: Job, patch: dict[str, Any] | None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.limits import MAX_TARGETS, NO_LIMITS, Limits, TargetLimits, TenantLimits
@@ -109,9 +110,18 @@ def _changed(engine: Engine, tenant: str, if_match: str | None, gate: str, chang
             engine.db.catalog.write(Put(item, unchanged))
         except ConditionFailed:
             continue
+        engine.witness.changed("limits", gate, _shown(before, gate), _shown(after, gate))
         _call(engine, tenant, gate)
         return after
     raise Conflict("Others keep changing these limits; try again.")
+
+
+def _shown(stored: Stored, gate: str) -> dict[str, Any] | None:
+    """What holds at the gate; None if nothing does."""
+    limits = stored.limits.model_dump(mode="json", exclude_none=True)
+    host = next((name for name in stored.limits.targets if target_gate(name) == gate), None)
+    found: dict[str, Any] = limits["tenant"] if gate == TENANT_GATE else limits["targets"].get(host)
+    return found or None
 
 
 def _call(engine: Engine, tenant: str, gate: str) -> None:

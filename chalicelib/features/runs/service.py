@@ -36,6 +36,7 @@ def cancel(engine: Engine, tenant: str, identifier: str) -> Run:
             continue
         if after.is_final:  # also if it was before: who asks again may have been told nothing
             _make_room(engine, after)
+        engine.witness.changed("run", run.id, {"status": run.status}, {"status": after.status})
         return after
     raise Conflict("The run keeps changing; try again.")
 

@@ -118,6 +118,7 @@ ROUTES = (
         summary="Preview a schedule",
         tag="schedules",
         rule="jobs:read",
+        unrecorded="a preview changes nothing",
         description="By the same function that dispatches jobs.",
         body=Body(
             model=PreviewRequest,

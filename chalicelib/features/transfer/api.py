@@ -38,6 +38,7 @@ def import_jobs(engine: Engine, request: Request) -> Response:
     query: ImportQuery = request.query
     plan = service.planned(engine, request.tenant, service.definitions_of(body.jobs), query.on_conflict)
     if query.dry_run:
+        engine.witness.repeated()
         done = service.rehearsed(engine, request.principal, plan)
     else:
         if query.on_conflict == "fail":
