@@ -18,7 +18,7 @@ def test_a_route_is_public_or_names_its_permission(route: Route) -> None:
 def test_what_only_reads_needs_no_more_than_reading() -> None:
     assert {r.rule.partition(":")[2] for r in routes() if r.method == "GET" and not r.public} == {"read"}
     changing = {r.rule.partition(":")[2] for r in routes() if r.method in ("PUT", "PATCH", "DELETE")}
-    assert changing == {"write"}
+    assert changing == {"write", "own"}
 
 
 def test_every_permission_is_asked_for_somewhere_and_held_by_somebody() -> None:
