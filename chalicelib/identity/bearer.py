@@ -11,9 +11,9 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from chalicelib.domain.ids import ulid
+from chalicelib.ports.ids import Ids
 
 ID_BYTES, SECRET_BYTES = 10, 32
-RANDOM_BYTES = ID_BYTES + SECRET_BYTES
 _REST = re.compile(r"([0-9A-HJKMNP-TV-Z]{26})_([A-Za-z0-9_-]{43})")
 
 
@@ -25,8 +25,13 @@ class Shown:
     digest: str
 
 
+def drawn(ids: Ids) -> bytes:
+    """The randomness of a new one."""
+    return ids.random_bytes(ID_BYTES) + ids.random_bytes(SECRET_BYTES)
+
+
 def made(prefix: str, now_ms: int, randomness: bytes) -> tuple[Shown, str]:
-    """A new one and its text. `randomness` has RANDOM_BYTES bytes."""
+    """A new one and its text. `randomness` as `drawn`."""
     name = ulid(now_ms, randomness[:ID_BYTES])
     text = text_of(prefix, name, randomness[ID_BYTES:])
     return Shown(name, digest_of(text)), text

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.plans import Plan
-from chalicelib.identity.bearer import RANDOM_BYTES
+from chalicelib.identity.bearer import drawn
 from chalicelib.identity.keys import Wanted, creation_writes, minted
 from chalicelib.identity.members import Member, member_puts
 from chalicelib.identity.passwords import OWASP, Cost, hashed
@@ -56,6 +56,6 @@ def begin(db: Database, clock: Clock, ids: Ids, first: First, *, cost: Cost = OW
 def add_key(db: Database, clock: Clock, ids: Ids, tenant: str) -> str:
     """The text of a new key of the tenant that may do all that an admin may."""
     wanted = Wanted(tenant, KEY_NAME, "admin", "deployment")
-    key, text = minted(wanted, clock.now_ms(), ids.random_bytes(RANDOM_BYTES))
+    key, text = minted(wanted, clock.now_ms(), drawn(ids))
     db.transact(*creation_writes(key))
     return text

@@ -72,7 +72,7 @@ class Wanted:
 
 
 def written(wanted: Wanted, now_ms: int, randomness: bytes) -> tuple[Invitation, str]:
-    """A new one and its text. `randomness` has bearer.RANDOM_BYTES bytes."""
+    """A new one and its text. `randomness` as of bearer.drawn."""
     shown, text = bearer.made(PREFIX, now_ms, randomness)
     made = Invitation(
         id="invite_" + shown.ulid,

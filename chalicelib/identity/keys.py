@@ -93,7 +93,7 @@ def bounded(key: ApiKey, member: Member | None) -> ApiKey | None:
 
 
 def minted(wanted: Wanted, now_ms: int, randomness: bytes) -> tuple[ApiKey, str]:
-    """A new key and its text. `randomness` has bearer.RANDOM_BYTES bytes."""
+    """A new key and its text. `randomness` as of bearer.drawn."""
     shown, text = bearer.made(PREFIX, now_ms, randomness)
     key = ApiKey(
         id="key_" + shown.ulid,

@@ -26,6 +26,7 @@ from tests.support.api import Answer, ApiClient, operation_of
 from tests.support.memory import MemoryTable
 from tests.support.plans import subscribe
 from tests.support.principals import principal
+from tests.support.signed_in import joined, user_named
 from tests.support.world import NOON, TENANT, World
 
 FEW = 6
@@ -96,7 +97,8 @@ class Recorder(ApiClient):
     """Keeps the first answer of each operation and status."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(world.engine, lambda _engine, _authorization: principal(actor=ACTOR))
+        self.who = principal(actor=ACTOR)
+        super().__init__(world.engine, lambda _engine, _authorization: self.who)
         self.found: dict[str, Any] = {}
 
     def __call__(self, method: str, path: str, body: Any = None, *more: Any, **options: Any) -> Answer:
@@ -146,6 +148,7 @@ class Day:
         self._callbacks()
         self._backfills()
         self._many()
+        self._people()
         self._service()
         return dict(sorted(self.api.found.items()))
 
@@ -254,6 +257,40 @@ class Day:
         exported = self.api.get("/jobs/export?tags=team=data").json["jobs"]
         changed = [{**exported[0], "description": "Sums up the orders of the week."}]
         self.api.post("/jobs/import?on_conflict=replace&dry_run=true", {"jobs": changed})
+
+    def _people(self) -> None:
+        engine = self.world.engine
+        ada, grace = (user_named(engine, f"{name}@example.com") for name in ("ada", "grace"))
+        joined(engine, ada)
+        self.api.who = principal(actor=ada.id)
+        self.api.get("/tenant")
+        self.api.patch("/tenant", {"name": "Rocket Works"}, media_type="application/merge-patch+json")
+        self._keys()
+        self._invitations(grace.id)
+        self.api.get("/tenant/members")
+        place = f"/tenant/members/{grace.id}"
+        self.api.get(place)
+        self.api.patch(place, {"role": "operator"}, media_type="application/merge-patch+json")
+        self.api.get("/tenants")
+        self.api.post("/tenants", {"name": "Moon Works"})
+
+    def _keys(self) -> None:
+        body = {"name": "nightly import", "role": "service", "expires_at": "2028-01-01T00:00:00Z"}
+        made = self.api.post("/api-keys", {**body, "scopes": ["jobs:read", "jobs:write"]}).json
+        place = f"/api-keys/{made['id']}"
+        self.api.post(f"{place}/rotate", {"overlap_seconds": 3600})
+        self.api.patch(place, {"name": "import"}, media_type="application/merge-patch+json")
+        self.api.get(place)
+        self.api.get("/api-keys")
+
+    def _invitations(self, invited: str) -> None:
+        owner = self.api.who
+        made = self.api.post("/tenant/invitations", {"email": "grace@example.com", "role": "editor"}).json
+        self.api.get(f"/tenant/invitations/{made['id']}")
+        self.api.get("/tenant/invitations")
+        self.api.who = principal(tenant="other", actor=invited)
+        self.api.post("/invitations/accept", {"token": made["token"]})
+        self.api.who = owner
 
     def _service(self) -> None:
         self.api.post("/jobs/estimate?seconds=0.8", RATES)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Unauthorized
-from chalicelib.domain.permissions import Role, permissions_of
+from chalicelib.domain.permissions import ACCOUNT, Role, permissions_of
 from chalicelib.engine.core import Engine
 from chalicelib.identity.principal import Principal
 
@@ -11,7 +11,9 @@ TENANT = "local"
 
 
 def principal(role: Role = "owner", tenant: str = TENANT, actor: str = "key_of_a_test") -> Principal:
-    return Principal(tenant, actor, role, permissions_of(role))
+    """Users have what is their account's, too; keys have not."""
+    account = ACCOUNT if actor.startswith("user_") else frozenset[str]()
+    return Principal(tenant, actor, role, permissions_of(role) | account)
 
 
 def everybody(_engine: Engine, _authorization: str | None) -> Principal:

@@ -8,7 +8,7 @@ from chalicelib.domain.permissions import PERMISSIONS, ROLES, Role, permissions_
 from chalicelib.engine.core import Engine
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
-from chalicelib.identity.bearer import RANDOM_BYTES, SECRET_BYTES
+from chalicelib.identity.bearer import SECRET_BYTES, drawn
 from chalicelib.identity.keys import (
     MAX_KEYS,
     ApiKey,
@@ -37,7 +37,7 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
     own = replace(wanted, member=_member_of(engine, principal) if wanted.role != "service" else None)
 
     def make(note: Note) -> Made:
-        made, text = minted(own, engine.clock.now_ms(), engine.ids.random_bytes(RANDOM_BYTES))
+        made, text = minted(own, engine.clock.now_ms(), drawn(engine.ids))
         try:
             engine.db.transact(*creation_writes(made), still_open(made.tenant), *note(made.id))
         except ConditionFailed:

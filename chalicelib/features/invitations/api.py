@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chalicelib.domain.errors import Conflict, InvitationOver, NotFound
+from chalicelib.domain.errors import Conflict, Gone, NotFound, Unavailable
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import Answer, Body, Request, Response, Route
 from chalicelib.features.invitations import service
@@ -102,8 +102,8 @@ ROUTES = (
         summary="Invite somebody into the tenant",
         tag="invitations",
         rule="members:write",
-        description="By mail, or, where the stage sends none, by the token that this answer alone shows. It is good for "
-        "seven days, for this address, and once; and only as long as who wrote it may still give that role. "
+        description="By mail, or, where the stage sends none, by the token that this answer alone shows. It is good "
+        "for seven days, for this address, and once; and only as long as who wrote it may still give that role. "
         f"At most {MAX_A_DAY} a day.",
         body=Body(
             model=NewInvitation, examples={"an editor": {"email": "grace@example.com", "role": "editor"}}
@@ -155,7 +155,7 @@ ROUTES = (
         "session with its id.",
         body=Body(model=Invited, examples={"token": _TOKEN}),
         answers=(Answer(description="The membership.", model=MembershipView),),
-        errors=(Conflict, InvitationOver, NotFound),
+        errors=(Conflict, Gone, NotFound),
         replayed=True,
     ),
     Route(
@@ -167,6 +167,6 @@ ROUTES = (
         public=True,
         body=Body(model=Invited, examples={"token": _TOKEN}),
         answers=(Answer(description="It is declined.", status=204),),
-        errors=(InvitationOver, NotFound),
+        errors=(Gone, NotFound, Unavailable),
     ),
 )

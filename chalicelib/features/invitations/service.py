@@ -12,7 +12,7 @@ from chalicelib.domain.ids import is_id
 from chalicelib.engine.core import Engine
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.own_powers import check_gives
-from chalicelib.identity.bearer import RANDOM_BYTES
+from chalicelib.identity.bearer import drawn
 from chalicelib.identity.invitations import (
     Invitation,
     Wanted,
@@ -42,7 +42,7 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
 
     def make(note: Note) -> Made:
         now_ms = engine.clock.now_ms()
-        made, text = written(wanted, now_ms, engine.ids.random_bytes(RANDOM_BYTES))
+        made, text = written(wanted, now_ms, drawn(engine.ids))
         try:
             engine.db.transact(*creation_writes(made, now_ms), still_open(made.tenant), *note(made.id))
         except ConditionFailed as refused:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.permissions import Role
-from chalicelib.domain.retention import Plan
+from chalicelib.domain.plans import Plan
 from chalicelib.features.paging import Page
 from chalicelib.identity.members import Member
 from chalicelib.identity.tenants import Tenant
