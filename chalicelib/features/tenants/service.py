@@ -2,6 +2,7 @@
 
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.engine.core import Engine
+from chalicelib.engine.plans import tenant_key
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.identity.members import Member, decode_member, member_puts, membership_key, memberships
@@ -12,7 +13,6 @@ from chalicelib.identity.tenants import (
     read_tenant,
     renaming,
     tenant_id,
-    tenant_key,
 )
 from chalicelib.ports.table import Absent, ConditionFailed, Is, Key, Put, Update
 
