@@ -13,13 +13,13 @@ from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.records import decode_run, encode_run, run_key
 from chalicelib.features.base import Route
 from chalicelib.identity.access import authenticate
-from chalicelib.identity.bearer import RANDOM_BYTES
+from chalicelib.identity.bearer import drawn
 from chalicelib.identity.keys import Wanted, creation_writes, minted
 from chalicelib.ports.table import Item, Key
 from tests.support.api import Answer, ApiClient
 from tests.support.memory import FakeIds
 from tests.support.principals import TENANT
-from tests.support.signed_in import bearer, signed_in
+from tests.support.signed_in import bearer, joined, signed_in, user_named
 from tests.support.world import World
 
 OTHER = "elsewhere"
@@ -89,6 +89,22 @@ def _host(side: Side) -> str:
     return f"{side.tenant}.example"
 
 
+def _key(side: Side) -> str:
+    return str(side.call("POST", "/api-keys", {"name": "a program", "role": "service"})["id"])
+
+
+def _member(side: Side) -> str:
+    """Another owner, so that the first may go, and somebody to be changed."""
+    for role in ("owner", "viewer"):
+        user = user_named(side.world.engine, f"spare-{role}@{side.tenant}.example")
+        joined(side.world.engine, user, role, side.tenant)
+    return user.id
+
+
+def _invitation(side: Side) -> str:
+    return str(side.call("POST", "/tenant/invitations", {"email": "grace@example.com"})["id"])
+
+
 THINGS: dict[str, Make] = {
     "job_id": _job,
     "run_id": _run,
@@ -96,6 +112,9 @@ THINGS: dict[str, Make] = {
     "backfill_id": _backfill,
     "name": _calendar,
     "host": _host,
+    "key_id": _key,
+    "user_id": _member,
+    "invitation_id": _invitation,
     "revision": lambda _side: "1",
 }
 """How to make one of each, in this order: by the name of its id in paths, or by the beginning of a path."""
@@ -131,7 +150,7 @@ class Two:
         if role != "service":
             return bearer(signed_in(engine, role, tenant, f"{role}@{tenant}.example"))
         wanted = Wanted(tenant, "a program", role, "deployment")
-        key, text = minted(wanted, engine.clock.now_ms(), engine.ids.random_bytes(RANDOM_BYTES))
+        key, text = minted(wanted, engine.clock.now_ms(), drawn(engine.ids))
         engine.db.transact(*creation_writes(key))
         return {"Authorization": f"Bearer {text}"}
 

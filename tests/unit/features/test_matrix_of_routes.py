@@ -22,6 +22,8 @@ INSIDE: dict[str, tuple[set[str], str]] = {
     "PUT /jobs/{job_id}/access": ({"owner", "admin"}, "only the job's own owner beside them"),
 }
 """Who else than the permission says is let in, where that depends on the thing itself."""
+BY_STATE = {"DELETE /tenant": 409, "POST /invitations/accept": 404}
+"""What stops those who are let in: the tenant has jobs, and the token of the example is nobody's."""
 _OF_A_REQUEST = {"X-Request-Id", "Date"}
 
 
@@ -61,7 +63,8 @@ def test_a_tenants_own_is_open_to_the_roles_that_may_and_to_nobody_else(sides: T
         if role is None:
             assert answer.status == 401, answer.text
         elif is_let_in(route, role):
-            assert answer.status < 300, (role, answer.status, answer.text)
+            good = {BY_STATE[label(route)]} if label(route) in BY_STATE else set(range(200, 300))
+            assert answer.status in good, (role, answer.status, answer.text)
         else:
             assert (answer.status, answer.json["code"]) == (403, "forbidden"), (role, answer.text)
 

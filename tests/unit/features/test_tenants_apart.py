@@ -26,6 +26,9 @@ def sides() -> Two:
             side.call("POST", "/calendars", {"name": f"more-{number}"})
             side.call("PUT", f"/limits/targets/more-{number}.example", {"concurrency": 1})
         THINGS["/dead-letters/{run_id}"](side)
+        THINGS["invitation_id"](side)
+        THINGS["key_id"](side)
+        side.call("POST", "/tenants", {"name": "More"})
         job = side.things["job_id"]
         side.call("POST", f"/jobs/{job}/pause")
         stretch = {"start": "2027-01-13T00:00:00Z", "end": "2027-01-14T00:00:00Z"}
