@@ -14,6 +14,7 @@ from chalicelib.domain.errors import Invalid, Unavailable
 from chalicelib.domain.ids import is_id
 from chalicelib.engine.running.signing import keys_of
 from chalicelib.ports.secrets import Secrets
+from chalicelib.ports.table import Item, Key, Table
 
 MAX_SCANNED = 1_000
 """A page of a filtered list reads at most about this many records; it may come back short, with a cursor."""
@@ -114,6 +115,29 @@ def _bad_cursor() -> Invalid:
     return Invalid.field(
         "/query/cursor", "This is no cursor of this list with these filters; begin without one.", "bad_cursor"
     )
+
+
+def in_lists(
+    catalog: Table,
+    value: str,
+    key_of: Callable[[str], Key],
+    shown: Callable[[Item], T | None],
+    *,
+    backwards: bool = True,
+) -> Fetch[T]:
+    """What one partition of the index `lists` names, by age: ids are the ends of the records' partitions."""
+
+    def fetch(after: str | None, count: int) -> tuple[list[tuple[str, T | None]], bool]:
+        start: Item | None = None
+        if after is not None:
+            pk, sk = key_of(after)
+            start = {"pk": pk, "sk": sk, "lpk": value, "lsk": after}
+        keys, more = catalog.query_index("lists", value, limit=count, backwards=backwards, after=start)
+        items = catalog.get_many(keys)
+        rows = [(key[0].rpartition("#")[2], items.get(key)) for key in keys]
+        return [(name, shown(item) if item else None) for name, item in rows], more is not None
+
+    return fetch
 
 
 def read_page(

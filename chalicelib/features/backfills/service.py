@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -28,7 +29,7 @@ from chalicelib.engine.wheel.timers import encode_timer
 from chalicelib.features.backfills.views import BackfillRequest
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.features.jobs import service as jobs
-from chalicelib.features.paging import Fetch, read_page
+from chalicelib.features.paging import in_lists, read_page
 from chalicelib.features.quotas import require_executions
 from chalicelib.identity.principal import Principal
 from chalicelib.ports.table import Absent, ConditionFailed, Item, Put
@@ -124,27 +125,16 @@ def listed(
     """A job's backfills, newest first. NotFound if neither the job nor a backfill of it is there."""
     if not is_id(job_id, "job"):
         raise NotFound("There is no such job.")
-    found, last = read_page(_newest(engine, tenant, job_id), lambda _: True, limit, after)
+
+    def shown(item: Item) -> Backfill | None:
+        return decode_backfill(item) if is_kept(engine, item) else None
+
+    value, key_of = backfills_of_job(tenant, job_id), partial(backfill_key, tenant)
+    fetch = in_lists(engine.db.catalog, value, key_of, shown)
+    found, last = read_page(fetch, lambda _: True, limit, after)
     if not found and after is None:
         jobs.read(engine, tenant, job_id)
     return found, last
-
-
-def _newest(engine: Engine, tenant: str, job_id: str) -> Fetch[Backfill]:
-    value = backfills_of_job(tenant, job_id)
-
-    def fetch(after: str | None, count: int) -> tuple[list[tuple[str, Backfill | None]], bool]:
-        start: Item | None = None
-        if after is not None:
-            pk, sk = backfill_key(tenant, after)
-            start = {"pk": pk, "sk": sk, "lpk": value, "lsk": after}
-        keys, more = engine.db.catalog.query_index("lists", value, limit=count, backwards=True, after=start)
-        items = engine.db.catalog.get_many(keys)
-        rows = [(key[0].rpartition("#")[2], items.get(key)) for key in keys]
-        kept = [(name, item if item and is_kept(engine, item) else None) for name, item in rows]
-        return [(name, decode_backfill(item) if item else None) for name, item in kept], more is not None
-
-    return fetch
 
 
 def _advanced(engine: Engine, backfill: Backfill) -> Backfill:

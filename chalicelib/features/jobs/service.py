@@ -1,6 +1,7 @@
 """Jobs in the catalog: each change is one transaction with its timer, then a ring if the timer is near."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from chalicelib.domain.errors import Conflict, NotFound, Unavailable
 from chalicelib.domain.ids import is_id, job_id
@@ -22,9 +23,9 @@ from chalicelib.features.jobs.filters import JobFilter
 from chalicelib.features.jobs.roles import check_roles
 from chalicelib.features.jobs.switched import check_lane
 from chalicelib.features.jobs.timing import TimingWrite, no_more_uses, prepared
-from chalicelib.features.paging import Fetch, read_page
+from chalicelib.features.paging import in_lists, read_page
 from chalicelib.features.quotas import too_many_jobs
-from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Item, Put
+from chalicelib.ports.table import Absent, ConditionFailed, Delete, Is, Put
 
 TRIES = 5
 """How often a change is decided anew when someone else's came between."""
@@ -194,26 +195,9 @@ def listed(
 ) -> tuple[list[Job], str | None]:
     """Newest first, unless the oldest are wanted first; the last id if more may follow."""
     now_ms = engine.clock.now_ms()
-    fetch = _by_age(engine, tenant, backwards=not oldest_first)
+    value, key_of = jobs_list(tenant), partial(job_key, tenant)
+    fetch = in_lists(engine.db.catalog, value, key_of, decode_job, backwards=not oldest_first)
     return read_page(fetch, lambda job: wanted.matches(job, now_ms), limit, after)
-
-
-def _by_age(engine: Engine, tenant: str, *, backwards: bool) -> Fetch[Job]:
-    value = jobs_list(tenant)
-
-    def fetch(after: str | None, count: int) -> tuple[list[tuple[str, Job | None]], bool]:
-        start: Item | None = None
-        if after is not None:
-            pk, sk = job_key(tenant, after)
-            start = {"pk": pk, "sk": sk, "lpk": value, "lsk": after}
-        keys, more = engine.db.catalog.query_index(
-            "lists", value, limit=count, backwards=backwards, after=start
-        )
-        items = engine.db.catalog.get_many(keys)
-        rows = [(pk.rpartition("#")[2], items.get((pk, sk))) for pk, sk in keys]
-        return [(name, decode_job(item) if item else None) for name, item in rows], more is not None
-
-    return fetch
 
 
 def _along(engine: Engine, before: Job, after: Job, now_ms: int) -> Writes:
