@@ -16,6 +16,8 @@ from chalicelib.domain.schedules import Schedules
 JobStatus = Literal["active", "paused"]
 MAX_SLOTS = 100
 MAX_TAGS = 50
+GONE = "(deleted)"
+"""In the place of the type of a job that was deleted: no type is called so."""
 PauseCause = Literal["request", "failures"]
 MAX_TIMEOUT_SECONDS = 840
 """A minute under Lambda's limit of 15 minutes, for the start, the hold and the record."""
@@ -164,7 +166,27 @@ class Job(JobDefinition):
         return self.owner or self.created_by
 
     @property
+    def is_gone(self) -> bool:
+        """Whether this only stands for a job that was deleted."""
+        return self.type == GONE
+
+    @property
     def definition(self) -> JobDefinition:
         return JobDefinition.model_construct(
             **{name: getattr(self, name) for name in JobDefinition.model_fields}
         )
+
+
+def gone(tenant: str, job_id: str, shard: int) -> Job:
+    """What stands for a deleted job while the work of its runs is stopped: its runs are not tried again."""
+    return Job(
+        name="deleted",
+        type=GONE,
+        schedule=ManualSchedule(),
+        retry=RetryPolicy(max_attempts=1),
+        id=job_id,
+        tenant=tenant,
+        shard=shard,
+        created_ms=0,
+        updated_ms=0,
+    )

@@ -100,8 +100,9 @@ TRANSITIONS = (
         "worker",
         "its work goes on elsewhere, which will call back or is looked after",
     ),
-    Transition(_S.WAITING, _S.RUNNING, "worker", "it looks how the work that it follows is going"),
-    Transition(_S.WAITING, _S.FAILED, "worker", "its job is gone, so that nobody can follow its work"),
+    Transition(
+        _S.WAITING, _S.RUNNING, "worker", "it looks how the work that it follows is going, or stops it"
+    ),
     Transition(_S.WAITING, _S.SUCCEEDED, "callback", "it reported a success"),
     Transition(_S.WAITING, _S.RETRYING, "callback", "it reported a failure, and another attempt is due"),
     Transition(_S.WAITING, _S.FAILED, "callback", "it reported that the last attempt failed"),

@@ -92,7 +92,7 @@ class _Attempts:
         kind, following = spec(type_), follower(type_)
         if kind is None or following is None:
             return Failed("unknown", f"This deployment cannot follow work of the type {type_!r}.")
-        given = self._given(job, run, deadline, stop)
+        given = None if job.is_gone else self._given(job, run, deadline, stop)
         if isinstance(given, Failed) and given.retryable:
             return not_now(run, given)
         config, masks = _known(kind, given)
@@ -149,9 +149,9 @@ def _is_refused(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and (outcome.kind == "authentication" or outcome.status in _REFUSED)
 
 
-def _known(kind: ExecutorSpec, given: Filled | Failed) -> tuple[Any, Masks | None]:
+def _known(kind: ExecutorSpec, given: Filled | Failed | None) -> tuple[Any, Masks | None]:
     """The config for a look, None if it fits the type no more; what to black out, None if nobody knows that."""
-    if isinstance(given, Failed):
+    if given is None or isinstance(given, Failed):
         return None, None
     try:
         config = kind.config.model_validate(given.config)

@@ -156,7 +156,7 @@ def followed_work_is_what_became_of_it(facts: Facts) -> Iterator[Violation]:
         said = (error or {}).get("message", "")
         if outcome == "succeeded" and not (is_over and work.is_good):
             yield Violation("followed", run, f"{name} has succeeded, and its work {work}")
-        elif outcome == "failed" and not (is_over and not work.is_good) and "job was deleted" not in said:
+        elif outcome == "failed" and not (is_over and not work.is_good):
             yield Violation("followed", run, f"{name} has failed, and its work {work}: {said}")
         elif outcome == "timed_out" and not (work.stopped_ms or is_over or "could not be stopped" in said):
             yield Violation("followed", run, f"{name} has timed out, and its work goes on: {work}")

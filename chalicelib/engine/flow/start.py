@@ -76,7 +76,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The work that it follows is to be looked after."""
+    """The work that it follows is to be looked after; to be stopped, if its job was deleted since."""
 
     existing: Run
 
@@ -165,7 +165,7 @@ def _beside_a_running_one(
         return Mine(existing)
     if existing.lease_ms >= now_ms:
         return Later(existing.lease_ms + 1)
-    if existing.handle is not None and job is not None:
+    if existing.handle is not None:
         return Look(existing)
     if existing.cancel_ms is not None:
         return Cancel(existing)

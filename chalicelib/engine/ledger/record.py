@@ -193,6 +193,8 @@ def look(run: Run, existing: Run) -> Update:
         "owner": run.owner,
         "lease_ms": run.lease_ms,
     }
+    if run.cancel_ms is not None:
+        changes["cancel_ms"] = run.cancel_ms
     return Update(run_key(run.tenant, run.id), changes, when=unchanged(existing))
 
 

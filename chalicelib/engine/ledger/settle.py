@@ -11,9 +11,6 @@ WORKER_LOST = Failed(
     "worker_lost", "The workers that tried this attempt died before they could record a result."
 )
 NOT_ASKED = Failed("unknown", "It waits for a callback, which its job does not ask for.")
-JOB_GONE = Failed(
-    "unknown", "Its job was deleted while its work was followed: nobody knows how that has ended."
-)
 MAX_MESSAGE = 1000
 FIRST_LOOK_MS, MOST_LOOK_MS = 5_000, 300_000
 """Work that is followed is looked after so soon at first, and at least so often: in between twice as late each time."""

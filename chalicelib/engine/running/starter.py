@@ -1,10 +1,11 @@
 """Starting runs: all fresh ones of an instant in one call, the others one by one after a look at their record."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import bucket_of
-from chalicelib.domain.job import Job
+from chalicelib.domain.job import Job, gone
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
@@ -28,7 +29,7 @@ from chalicelib.engine.flow.start import (
 )
 from chalicelib.engine.flow.ticket import Ticket
 from chalicelib.engine.ledger import record
-from chalicelib.engine.ledger.settle import JOB_GONE, lost, overdue, stopped
+from chalicelib.engine.ledger.settle import lost, overdue, stopped
 from chalicelib.engine.ledger.streak import write_end
 from chalicelib.engine.message import STARTS_NOTHING
 from chalicelib.engine.records import decode_run, run_key
@@ -76,6 +77,10 @@ class Starter:
                 self._admission.forget(message, existing)
             return run
         raise Unavailable("The run's record changes faster than it can be read.")
+
+    def gone(self, run: Run) -> Job:
+        """What stands for the run's job, which was deleted."""
+        return gone(run.tenant, run.job_id, bucket_of(run.job_id, self._engine.settings.shards))
 
     def _is_simple(self, ticket: Ticket, job: Job) -> bool:
         message, now_ms = ticket.message, self._engine.clock.now_ms()
@@ -146,13 +151,12 @@ class Starter:
         return None
 
     def _looking(self, existing: Run, ticket: Ticket, job: Job | None) -> Run | None:
-        """The run, of whose work this worker sees how it is going. Without its job nobody knows where to look."""
+        """The run, of whose work this worker sees how it is going; without its job that is stopped."""
         now_ms = self._engine.clock.now_ms()
-        if job is None:
-            self._conclude(job, existing, JOB_GONE)
-            return None
         margin_ms = self._engine.settings.lease_margin_ms
         run = record.looking(existing, owner=ticket.owner, now_ms=now_ms, margin_ms=margin_ms)
+        if job is None:
+            job, run = self.gone(run), replace(run, cancel_ms=run.cancel_ms or now_ms)
         self._admission.take_along(job, run, now_ms + record.KEEP_SLOT_MS)
         self._engine.db.runs.write(record.look(run, existing))
         return run

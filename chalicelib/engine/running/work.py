@@ -122,6 +122,8 @@ class Worker:
     def _attempt(self, ticket: Ticket, job: Job | None, run: Run | None, batch: "_Batch") -> Ended | None:
         """In the pool: start the run if that is still to do, execute it; what became of it, None if it is not ours."""
         run = run or self._starter.start_one(ticket, job)
+        if job is None and run is not None and run.handle is not None:
+            job = self._starter.gone(run)
         if job is None or run is None:
             batch.meter.leave(self._engine.clock.now_ms())
             return None

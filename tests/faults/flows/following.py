@@ -55,6 +55,15 @@ def a_followed_run_is_cancelled(system: System) -> Act:
 
 
 @event({"followed": [(2, CANCELLED)]})
+def a_look_whose_job_is_deleted(system: System) -> Act:
+    run = a_followed_run(system, LASTING, concurrency={"policy": "forbid"}, retry=ONCE)
+    be_at(system, 4)
+    assert system.api("DELETE", f"/jobs/{next(each.job_id for each in system.runs() if each.id == run)}")
+    be_at(system, 8)
+    return system.deliver
+
+
+@event({"followed": [(2, CANCELLED)]})
 def a_look_that_stops_the_work(system: System) -> Act:
     run = a_followed_run(system, LASTING, concurrency={"policy": "forbid"}, retry=ONCE)
     be_at(system, 4)

@@ -36,6 +36,8 @@ class Elsewhere:
 
     world: World = field(default_factory=World)
     looks: list[float] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    """The runs whose work was stopped."""
     instead: dict[int, Any] = field(default_factory=dict)
     """What happens at a look, by its number, instead of asking."""
 
@@ -52,10 +54,13 @@ class Elsewhere:
             raise instead
         if callable(instead):
             instead()
-        return instead if isinstance(instead, Failed) else self._really(job, run)
+        return instead if isinstance(instead, Failed | Following) else self._really(job, run)
 
     def _really(self, job: Job, run: Run) -> Outcome:
-        return self.attempt(job, run, self.world.clock.monotonic() + 30, Contact())
+        contact = Contact()
+        outcome = self.attempt(job, run, self.world.clock.monotonic() + 30, contact)
+        self.stopped += [run.id for line in contact.log.drain() if line.message == "The work was stopped."]
+        return outcome
 
     def begin(self, seconds: float = 60, *, config: Any = None, **fields: Any) -> Run:
         """A triggered run that follows its work, as it is after a second."""
@@ -216,13 +221,46 @@ def test_a_look_that_cannot_begin_long_after_the_deadline_is_given_up(elsewhere:
     assert (run.status, run.dead) == ("TIMED_OUT", True)
 
 
-def test_the_work_of_a_deleted_job_is_followed_by_nobody(elsewhere: Elsewhere) -> None:
+def test_the_work_of_a_deleted_job_is_stopped_by_the_next_look(elsewhere: Elsewhere) -> None:
+    run = elsewhere.begin(HOUR, concurrency={"policy": "forbid"}, retry={"max_attempts": 3})
+    delete(elsewhere.world.engine, TENANT, run.job_id, None)
+    run = elsewhere.after(10, run)
+    assert (run.status, run.cancel_ms, run.dead) == ("CANCELLED", NOON + 5_000, False)
+    assert elsewhere.stopped == [run.id]
+    assert (elsewhere.looks, elsewhere.world.timers()) == ([5], [])
+
+
+def test_work_that_cannot_be_stopped_is_stopped_later_though_its_job_is_deleted(elsewhere: Elsewhere) -> None:
+    handle = {"type": "dummy", "work": {"until_ms": NOON + 1000 * HOUR}}
+    elsewhere.instead[1] = Following(handle, {}, 0, look_after_seconds=20)
     run = elsewhere.begin(HOUR)
     delete(elsewhere.world.engine, TENANT, run.job_id, None)
     run = elsewhere.after(10, run)
-    assert run.status == "FAILED"
-    assert (run.attempts[0].error or {})["message"].startswith("Its job was deleted")
-    assert elsewhere.looks == []
+    assert (run.status, run.cancel_ms) == ("WAITING", NOON + 5_000)
+    assert elsewhere.after(30, run).status == "CANCELLED"
+
+
+def test_work_that_was_over_when_its_job_was_deleted_has_succeeded_and_tells_nothing(
+    elsewhere: Elsewhere,
+) -> None:
+    run = elsewhere.begin(3)
+    delete(elsewhere.world.engine, TENANT, run.job_id, None)
+    run = elsewhere.after(10, run)
+    assert run.status == "SUCCEEDED"
+    assert run.attempts[0].result == {"accepted": {"stage": "begun"}}
+
+
+def test_a_look_at_the_work_of_a_deleted_job_whose_worker_dies_is_made_again(elsewhere: Elsewhere) -> None:
+    elsewhere.instead[1] = Killed()
+    run = elsewhere.begin(HOUR)
+    delete(elsewhere.world.engine, TENANT, run.job_id, None)
+    elsewhere.world.clock.ms = NOON + 5_000
+    delivery = Delivery("1", elsewhere.world.queue.take_visible()[0])
+    with pytest.raises(Killed):
+        elsewhere.world.worker.work([delivery], deadline=elsewhere.world.clock.monotonic() + 60)
+    elsewhere.world.worker.work([delivery], deadline=elsewhere.world.clock.monotonic() + 60)
+    run = elsewhere.after(120, run)
+    assert (run.status, elsewhere.stopped) == ("CANCELLED", [run.id])
 
 
 def test_a_job_that_is_paused_goes_on_following(elsewhere: Elsewhere) -> None:
