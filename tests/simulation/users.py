@@ -9,6 +9,7 @@ from chalicelib.domain.calendars import CalendarDefinition
 from chalicelib.domain.errors import ChronosError, Unavailable
 from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.job import Job, JobDefinition
+from chalicelib.domain.run import FINAL, RunStatus
 from chalicelib.engine.core import Engine
 from chalicelib.engine.wheel.calendars import read_calendars
 from chalicelib.features.backfills import service as backfills
@@ -19,6 +20,7 @@ from chalicelib.features.jobs import changes
 from chalicelib.features.jobs import service as jobs
 from chalicelib.features.jobs.trigger import trigger
 from chalicelib.features.runs import service as runs
+from chalicelib.features.runs.filters import JobRunsQuery
 from chalicelib.features.timeline.service import told
 from chalicelib.identity.principal import Principal
 from tests.simulation import definitions
@@ -30,6 +32,7 @@ from tests.simulation.world import World
 TENANT = "local"
 WHO = Principal(TENANT, "ada")
 TRIES = 40
+NOT_OVER = JobRunsQuery(status=",".join(status for status in RunStatus if status not in FINAL), limit=1)
 Act = Callable[[Engine], Any]
 
 
@@ -186,7 +189,7 @@ class User:
         """The latest run that is not over, if the list shows one."""
 
         def latest(engine: Engine) -> Any:
-            return runs.of_job(engine, TENANT, self.job, lambda run: not run.is_final, limit=1, after=None)
+            return runs.of_job(engine, TENANT, self.job, NOT_OVER, None)
 
         found = self.ask("list", latest)
         if isinstance(found, tuple) and found[0]:
