@@ -9,14 +9,12 @@ from typing import Any
 
 from chalicelib.aws.faults import Refused, translated
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.outcome import StoredOutput
+from chalicelib.domain.outcome import PART_BYTES, StoredOutput
 from chalicelib.domain.run import Run
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.outputs import LINK_SECONDS, OutputTooLarge, OutputUnavailable
 from chalicelib.ports.stop import Stop
 
-PART_BYTES = 8 << 20
-"""Of a file in memory; S3 takes parts of 5 MB or more."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 

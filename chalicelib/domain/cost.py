@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from math import ceil
 
+from chalicelib.domain.outcome import PART_BYTES
 from chalicelib.domain.prices import Prices
 from chalicelib.domain.run import Run
 
@@ -33,7 +34,10 @@ RECORDING_MS = 10
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Amounts of what AWS counts. `gb_seconds`: of functions, by their memory; `log_bytes`: as ingested."""
+    """Amounts of what AWS counts. `gb_seconds`: of functions, by their memory; `log_bytes`: as ingested.
+
+    `file_gb`: in files, kept as long as the deployment does.
+    """
 
     write_units: float = 0
     read_units: float = 0
@@ -41,6 +45,8 @@ class Usage:
     invocations: float = 0
     gb_seconds: float = 0
     log_bytes: float = 0
+    file_requests: float = 0
+    file_gb: float = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
@@ -51,6 +57,10 @@ class Usage:
     def amounts(self) -> dict[str, float]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
+    def shown(self) -> dict[str, float]:
+        """The amounts, with as many digits as mean something."""
+        return {name: round(amount, 9 if name == "file_gb" else 3) for name, amount in self.amounts().items()}
+
     def usd(self, prices: Prices) -> dict[str, float]:
         """USD by the name of the amount."""
         each = (
@@ -60,6 +70,8 @@ class Usage:
             prices.invocation,
             prices.gb_second,
             prices.log_byte,
+            prices.file_request,
+            prices.file_gb,
         )
         return {
             name: amount * price for (name, amount), price in zip(self.amounts().items(), each, strict=True)
@@ -115,6 +127,7 @@ def of_run(run: Run, sizes: Sizes) -> Usage:
         starts=run.starts,
         ends=run.attempt,
     )
+    usage += _left_behind(run)
     retries = max(0, run.attempt - 1)
     usage += Usage(RETRY_WRITES, RETRY_READS, queue_requests=1).times(retries)
     if run.trigger == "schedule":
@@ -125,6 +138,24 @@ def of_run(run: Run, sizes: Sizes) -> Usage:
 def item_bytes(item: Mapping[str, str | int | bytes]) -> int:
     """As DynamoDB counts them: names and values in UTF-8, numbers by their digits."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def _left_behind(run: Run) -> Usage:
+    """The lines and files of its attempts."""
+    files = [file.bytes for attempt in run.attempts for file in attempt.outputs]
+    return Usage(
+        write_units=run.log_units, file_requests=sum(map(_requests, files)), file_gb=sum(files) / 1e9
+    )
+
+
+def _requests(file_bytes: int) -> int:
+    """One, or a beginning, an end and one for each part."""
+    return 1 if file_bytes < PART_BYTES else 2 + ceil(file_bytes / PART_BYTES)
+
+
+def write_units(item: Mapping[str, str | int | bytes]) -> int:
+    """What it takes to write an item."""
+    return ceil(item_bytes(item) / WRITE_BYTES)
 
 
 def _dispatched(sizes: Sizes, setting: Setting, a_tick: float) -> Usage:

@@ -15,6 +15,10 @@ class StoredOutput:
     place: str = ""
 
 
+PART_BYTES = 8 << 20
+"""A file of so much is stored in parts, each of so much."""
+
+
 @dataclass(frozen=True, slots=True)
 class Succeeded:
     """The effect took place; `result` is small JSON for people to read.

@@ -27,6 +27,11 @@ class Retention:
         """How long runs and skips lie in their table: longer than they are shown, where that is short."""
         return max(self.runs, self.skips, LONGEST_MESSAGE_DAYS)
 
+    @property
+    def file_days(self) -> int:
+        """How long files of runs are kept: a day longer than these are shown."""
+        return self.runs + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:

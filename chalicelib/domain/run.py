@@ -204,6 +204,8 @@ class Run:
     """What its attempts took of workers: megabytes of memory by milliseconds."""
     shares: int = 0
     """Its parts of invocations, in thousandths."""
+    log_units: int = 0
+    """What the lines of its attempts took to be written: units of DynamoDB."""
     dead: bool = False
     """Whether it still lies among the dead letters."""
     progress: Progress | None = None

@@ -1,7 +1,7 @@
 """What the engine works with: the ports and a few numbers, passed in as one value."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.lanes import LANES, ClassOf, Lane, lane_for, ordinary
@@ -57,7 +57,7 @@ class EngineSettings:
 
     @property
     def prices(self) -> Prices:
-        return PRICES[self.architecture]
+        return replace(PRICES[self.architecture], file_days=self.retention.file_days)
 
     @property
     def retention(self) -> Retention:

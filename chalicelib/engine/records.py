@@ -144,7 +144,10 @@ def encode_run(run: Run, *, expires_at: int) -> Item:
 
 def measured(run: Run) -> Item:
     """The attributes that say what a run took, once an attempt has ended."""
-    return {"mb_ms": run.mb_ms, "shares": run.shares} if run.shares else {}
+    if not run.shares:
+        return {}
+    told: Item = {"log_units": run.log_units} if run.log_units else {}
+    return {"mb_ms": run.mb_ms, "shares": run.shares, **told}
 
 
 def usage_of(run: Run) -> Usage:
@@ -174,6 +177,7 @@ def decode_run(item: Item) -> Run:
         dead="dead_pk" in item,
         mb_ms=int(item.get("mb_ms", 0)),
         shares=int(item.get("shares", 0)),
+        log_units=int(item.get("log_units", 0)),
         leases=decode_leases(str(item.get("leases", ""))),
         trial="trial" in item,
         progress=decode_progress(str(item["progress"])) if "progress" in item else None,

@@ -106,13 +106,18 @@ def test_an_execution_is_followed_to_its_end(api: Api, machines: dict[str, str])
     assert attempt["result"]["accepted"]["execution"] == attempt["result"]["execution"]
 
 
-def test_an_execution_of_a_cancelled_run_is_stopped(api: Api, stack: Stack, machines: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("POST", "/runs/{id}/cancel", 202), ("DELETE", "/jobs/{job_id}", 204)]
+)
+def test_an_execution_is_stopped_when_its_run_is_cancelled_or_its_job_deleted(
+    api: Api, stack: Stack, machines: dict[str, str], method: str, path: str, status: int
+) -> None:
     run = triggered(api, {"service": "step_functions", "state_machine": machines[WAITING]})
-    path = f"/runs/{run['id']}"
-    waiting = eventually(lambda: (found := api.get(path))["status"] == "WAITING" and found, seconds=30)
+    read = f"/runs/{run['id']}"
+    waiting = eventually(lambda: (found := api.get(read))["status"] == "WAITING" and found, seconds=30)
     arn = waiting["attempts"][0]["result"]["execution"]
     assert arn.endswith(f"{run['id']}-1")
-    assert api.call("POST", f"{path}/cancel").status_code == 202
+    assert api.call(method, path.format(**run)).status_code == status
     assert ended(api, run)["status"] == "CANCELLED"
     described = stack.client("stepfunctions").describe_execution(executionArn=arn)
     assert described["status"] == "ABORTED"

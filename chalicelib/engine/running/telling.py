@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from threading import Lock
 
+from chalicelib.domain.cost import write_units
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
@@ -19,6 +20,8 @@ class Telling:
 
     log: RunLog
     pages: int = 0
+    units: int = 0
+    """What the stored pages took to be written."""
     held: list[LogLine] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
     """A heartbeat and the end may store at once."""
@@ -38,6 +41,14 @@ def store(engine: Engine, run: Run, telling: Telling) -> None:
         _put(engine, run, telling)
 
 
+def units_of(run: Run, telling: Telling) -> int:
+    """What all lines take to be written, those included that are yet to be stored."""
+    with telling.lock:
+        telling.held += telling.log.drain()
+        pages = [encode_page(run, telling.pages, lines, 0) for lines in paged(telling.held)]
+        return telling.units + sum(map(write_units, pages))
+
+
 def store_rest(engine: Engine, run: Run, telling: Telling) -> None:
     """Store the last lines, and one that says how many are missing. What cannot be stored now is lost, and counted."""
     with telling.lock:
@@ -55,8 +66,9 @@ def _put(engine: Engine, run: Run, telling: Telling) -> None:
     expires_at = engine.settings.expires_at(engine.clock.now_ms())
     try:
         for lines in paged(telling.held):
-            engine.db.runs.write(Put(encode_page(run, telling.pages, lines, expires_at)))
-            telling.pages += 1
+            page = encode_page(run, telling.pages, lines, expires_at)
+            engine.db.runs.write(Put(page))
+            telling.pages, telling.units = telling.pages + 1, telling.units + write_units(page)
             telling.held = telling.held[len(lines) :]
     except Unavailable as error:
         told = {"run_id": run.id, "lines": len(telling.held), "error": error.message}

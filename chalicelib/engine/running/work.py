@@ -25,7 +25,7 @@ from chalicelib.engine.ringing.ring import ring_all
 from chalicelib.engine.running.conclude import Concluder, Ended
 from chalicelib.engine.running.heartbeat import Active, beat
 from chalicelib.engine.running.starter import Starter
-from chalicelib.engine.running.telling import store_rest
+from chalicelib.engine.running.telling import store_rest, units_of
 from chalicelib.engine.wheel.plan import Ring
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.pool import Pool, Task
@@ -133,11 +133,12 @@ class Worker:
         active = Active(job, run, self._engine.clock.now_ms() + self._engine.settings.beat_ms, contact)
         with batch.keeping(active):
             outcome = self._execute(job, run, deadline, contact)
+        log_units = units_of(run, active.telling)
         self._tell_rest(active, batch)
         if not active.cancelled:
             self._breakers.note(job, run, outcome)
         settled = self._concluder.settled(job, active.latest, outcome, cancelled=active.cancelled)
-        ended = self._metered(settled, batch)
+        ended = self._metered(settled, batch, log_units)
         if ended.after.is_final:
             return ended
         (self._concluder.retry if ended.is_retried else self._concluder.wait)(ended, deadline=batch.deadline)
@@ -148,11 +149,16 @@ class Worker:
         if not active.telling.is_over:
             batch.aside.append(self._pool.submit(store_rest, self._engine, active.run, active.telling))
 
-    def _metered(self, ended: Ended, batch: "_Batch") -> Ended:
-        """With what the attempt took of this invocation."""
+    def _metered(self, ended: Ended, batch: "_Batch", log_units: int) -> Ended:
+        """With what the attempt took of this invocation, and its lines."""
         billed_ms = batch.meter.leave(self._engine.clock.now_ms()) + RECORDING_MS
         mb_ms = ended.after.mb_ms + billed_ms * self._engine.settings.memory_mb
-        after = replace(ended.after, mb_ms=mb_ms, shares=ended.after.shares + batch.meter.share)
+        after = replace(
+            ended.after,
+            mb_ms=mb_ms,
+            shares=ended.after.shares + batch.meter.share,
+            log_units=ended.after.log_units + log_units,
+        )
         return replace(ended, after=after)
 
     def _hold_until(self, at_ms: int, batch: "_Batch") -> None:

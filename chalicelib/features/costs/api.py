@@ -116,6 +116,7 @@ def _assumptions(engine: Engine, job: Job, seconds: float, sizes: Sizes) -> list
         f"One attempt a run, of {seconds:g} s, in workers of {WORKER_MB} MB on {engine.settings.architecture}.",
         f"A record of {sizes.run:,} bytes a run: what your server answers, up to 8 KB, is in it.",
         "Neither the stage's own idle cost, nor keeping the records, nor what your targets cost is in it.",
+        "No files are in it, and no lines of logs.",
     ]
     if job.concurrency.policy != "allow":
         found.append(

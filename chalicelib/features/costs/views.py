@@ -81,8 +81,8 @@ def bound(usage: Usage, runs: int, prices: Prices) -> CostBound:
 
 def items(usage: Usage, prices: Prices) -> Iterable[CostItem]:
     usd = usage.usd(prices)
-    for name, amount in usage.amounts().items():
-        yield CostItem.model_construct(name=name, amount=round(amount, 3), usd=round(usd[name], _DIGITS))
+    for name, amount in usage.shown().items():
+        yield CostItem.model_construct(name=name, amount=amount, usd=round(usd[name], _DIGITS))
 
 
 def moments(start_ms: int, end_ms: int) -> dict[str, Any]:

@@ -118,7 +118,9 @@ class RunCost(BaseModel):
     queue_requests: float = Field(description="Of SQS.")
     invocations: float = Field(description="Of Lambda: its share, where a batch has several runs.")
     gb_seconds: float = Field(description="Of Lambda, the wait for the due moment included.")
-    log_bytes: float
+    log_bytes: float = Field(description="Of CloudWatch. The run's own lines are among the `write_units`.")
+    file_requests: float = Field(description="Of S3.")
+    file_gb: float = Field(description="In files of the run, as long as they are kept.")
 
 
 class RunView(RunSummary):
@@ -195,8 +197,8 @@ def progress_view(run: Run) -> ProgressView | None:
 
 def cost_view(run: Run, prices: Prices) -> RunCost:
     usage = usage_of(run)
-    amounts: dict[str, Any] = {name: round(amount, 3) for name, amount in usage.amounts().items()}
-    return RunCost.model_construct(usd=round(usage.total_usd(prices), 9), **amounts)
+    shown: dict[str, Any] = usage.shown()
+    return RunCost.model_construct(usd=round(usage.total_usd(prices), 9), **shown)
 
 
 def attempt_views(run: Run) -> list[AttemptView]:

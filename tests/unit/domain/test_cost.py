@@ -1,17 +1,23 @@
 """What runs cost: the model is held to what the twins count."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from bench import cost as bench
 from chalicelib.domain.cost import CROWDED, LONELY, Setting, Sizes, Usage, estimated
-from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.domain.job import Job
+from chalicelib.domain.outcome import PART_BYTES, Failed, Outcome, StoredOutput, Succeeded
 from chalicelib.domain.prices import PRICES
-from chalicelib.domain.run import Run, RunStatus
+from chalicelib.domain.run import Attempt, Run, RunStatus
+from chalicelib.engine.core import EngineSettings
 from chalicelib.engine.records import usage_of
+from chalicelib.engine.running.work import Worker
 from chalicelib.features.jobs.trigger import TriggerBody, trigger
 from chalicelib.identity.principal import Principal
+from chalicelib.ports.contact import Contact
+from chalicelib.ports.run_log import RunLog
 from tests.support.counting import CountingWorld
 from tests.support.world import NOON, TENANT
 
@@ -118,6 +124,55 @@ def test_a_run_that_was_asked_for_says_what_it_used() -> None:
     used, real = usage_of(run), counted(world)
     assert used.write_units == pytest.approx(real.write_units, abs=1)
     assert used.read_units == pytest.approx(real.read_units, abs=1.1)
+
+
+def lines(log: RunLog) -> None:
+    """Some 30 KB, which do not compress well."""
+    for number in range(300):
+        log.info(sha256(str(number).encode()).hexdigest())
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_the_lines_of_a_run_are_part_of_what_it_used(attempts: int) -> None:
+    world = CountingWorld()
+
+    def executed(_job: Job, run: Run, _until: float, contact: Contact) -> Outcome:
+        lines(contact.log)
+        return Succeeded({}) if run.attempt == attempts else Failed("unknown", "no")
+
+    world.worker = Worker(world.engine, "fast", executed, world.pool)
+    world.job("1 * * * *", retry=RETRY)
+    world.meter.amounts.clear()
+    world.advance(130)
+    [run] = world.runs()
+    assert run.log_units == pytest.approx(attempts * 12, abs=attempts)
+    assert usage_of(run).write_units + 1 == pytest.approx(counted(world).write_units, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "requests"),
+    [((), 0), ((0,), 1), ((PART_BYTES - 1,), 1), ((PART_BYTES,), 3), ((PART_BYTES + 1, 10), 5)],
+)
+def test_the_files_of_a_run_are_part_of_what_it_used(sizes: tuple[int, ...], requests: int) -> None:
+    files = tuple(StoredOutput(f"{size}.csv", size, "00", "text/csv") for size in sizes)
+    attempt = Attempt(1, NOON, NOON, "succeeded", outputs=files)
+    run = Run(
+        "run_1",
+        TENANT,
+        "job_1",
+        RunStatus.SUCCEEDED,
+        "schedule",
+        NOON,
+        NOON,
+        1,
+        starts=1,
+        attempts=(attempt,),
+    )
+    used, prices = usage_of(run), EngineSettings(plan="enterprise").prices
+    assert (used.file_requests, used.file_gb) == (requests, sum(sizes) / 1e9)
+    stored = Usage(file_requests=requests, file_gb=sum(sizes) / 1e9).total_usd(prices)
+    assert stored == pytest.approx(requests * 5e-6 + sum(sizes) / 1e9 * 0.023 * 91 / 30)
+    assert used.total_usd(prices) > stored
 
 
 def test_a_run_that_was_skipped_cost_its_record() -> None:
