@@ -14,7 +14,7 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
+.PHONY: help run reload package hashes check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -53,6 +53,9 @@ reload: $(VENV)/.ready ## bring a code change into the running `make run`, keepi
 
 package: $(VENV)/.ready ## build the one CloudFormation template and the code zip into .chronos/package
 	@$(BIN)/python -m infra package
+
+hashes: $(VENV)/.ready ## note the hashes of what goes to Lambda, after a change of its pins
+	@$(BIN)/python -m infra hashes
 
 check: lint types size ## ruff, mypy, cfn-lint and the package's size
 

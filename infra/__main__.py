@@ -1,4 +1,4 @@
-"""The deployment commands behind the Makefile: python -m infra package|check|config|deploy|callbacks|destroy."""
+"""The deployment commands behind the Makefile: python -m infra package|hashes|check|config|deploy|callbacks|destroy."""
 
 import argparse
 import sys
@@ -10,7 +10,8 @@ def main() -> int:
     """Run one command; a Stop is a sentence on stderr and exit code 1."""
     parser = argparse.ArgumentParser(prog="infra", description=__doc__)
     parser.add_argument(
-        "command", choices=["package", "check", "config", "deploy", "callbacks", "restore", "destroy"]
+        "command",
+        choices=["package", "hashes", "check", "config", "deploy", "callbacks", "restore", "destroy"],
     )
     parser.add_argument("--new-key", action="store_true", help="a new API key; callbacks: a new signing key")
     parser.add_argument(
@@ -34,11 +35,13 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from infra import checks, deploy, package, restore
+    from infra import checks, deploy, package, restore, wheels
 
     match options.command:
         case "package":
             package.main(options.stage)
+        case "hashes":
+            wheels.note()
         case "check":
             checks.main()
         case "config":
