@@ -1,4 +1,4 @@
-"""The deployment commands behind the Makefile: python -m infra package|hashes|check|config|deploy|callbacks|destroy."""
+"""The deployment commands behind the Makefile: python -m infra package|hashes|audit|check|config|deploy and so on."""
 
 import argparse
 import sys
@@ -11,7 +11,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="infra", description=__doc__)
     parser.add_argument(
         "command",
-        choices=["package", "hashes", "check", "config", "deploy", "callbacks", "restore", "destroy"],
+        choices=[
+            "package",
+            "hashes",
+            "audit",
+            "check",
+            "config",
+            "deploy",
+            "callbacks",
+            "restore",
+            "destroy",
+        ],
     )
     parser.add_argument("--new-key", action="store_true", help="a new API key; callbacks: a new signing key")
     parser.add_argument(
@@ -35,13 +45,15 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from infra import checks, deploy, package, restore, wheels
+    from infra import audit, checks, deploy, package, restore, wheels
 
     match options.command:
         case "package":
             package.main(options.stage)
         case "hashes":
             wheels.note()
+        case "audit":
+            audit.audit()
         case "check":
             checks.main()
         case "config":
