@@ -23,7 +23,7 @@ from chalicelib.identity.keys import (
     rotated,
 )
 from chalicelib.identity.principal import Principal
-from chalicelib.identity.tenants import still_open
+from chalicelib.identity.tenants import check_open, still_open
 from chalicelib.ports.table import ConditionFailed
 
 TRIES = 5
@@ -41,6 +41,7 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
         try:
             engine.db.transact(*creation_writes(made), still_open(made.tenant), *note(made.id))
         except ConditionFailed:
+            check_open(engine, made.tenant)
             _check_room(engine, made.tenant)
             raise
         return made, text
@@ -67,11 +68,6 @@ def rotate(
         engine.db.transact(("catalog", change_write(before, after)), *note(key_id))
         return after, text
 
-    if key is None:
-        try:
-            return make(lambda _id: ())
-        except ConditionFailed:
-            raise Conflict("Somebody else changed this key at the same moment; try again.") from None
     return once(engine, principal.tenant, key, make, lambda made_id: _not_again(made_id, "rotated"))
 
 
