@@ -43,6 +43,7 @@ _REPEATABLE = (
 _HEADERS = {
     "ETag": "The revision, in quotes.",
     "Location": "Where the new thing is.",
+    "Next-Cursor": "Give it as `cursor` for what follows. It is left out at the end.",
     "Retry-After": "So many seconds later it may be asked again.",
 }
 
@@ -226,7 +227,7 @@ def _answer(answer: Answer, refs: dict[Any, dict[str, Any]], example: dict[str, 
         schema = {"schema": refs[answer.model, "serialization"], **example}
         described["content"] = {answer.content_type: schema, **dict.fromkeys(answer.also, schema)}
     elif answer.status != 204:
-        described["content"] = {answer.content_type: {}}
+        described["content"] = {each: {} for each in (answer.content_type, *answer.also)}
     return described
 
 

@@ -6,7 +6,9 @@ may more than they may by then, and stops with their membership. One of the role
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+from chalicelib.domain.instants import rfc3339
 from chalicelib.domain.permissions import ROLES, Role, permissions_of
 from chalicelib.engine.core import Engine
 from chalicelib.identity import bearer
@@ -221,3 +223,15 @@ def keys_of(
 def personal_keys(engine: Engine, member: Member) -> Iterator[ApiKey]:
     """The keys that a member made for themself."""
     return (key for key in keys_of(engine, member.tenant)[0] if key.member == member.user)
+
+
+def shown(key: ApiKey) -> dict[str, Any]:
+    """What the audit trail keeps of it: each rotation is a revision."""
+    return {
+        "name": key.name,
+        "role": key.role,
+        "scopes": sorted(key.scopes) if key.scopes is not None else None,
+        "expires_at": rfc3339(key.expires_ms) if key.expires_ms is not None else None,
+        "member": key.member,
+        "revision": key.revision,
+    }

@@ -11,10 +11,11 @@ class Witness(Protocol):
     """Asked by those who carry a change out. What is told may hold secrets: the witness masks them."""
 
     def acting(self, tenant: str, actor: str, role: str = "", session: str | None = None) -> None:
-        """Who is at work, before anything is changed: to be said where no route knows it, as at a sign-in.
+        """Who is at work in a tenant, before anything is changed: to be said where no route knows it.
 
-        The record is begun now, so this comes before the first write. Who acts in several tenants is told of for each.
-        Unavailable if it cannot be begun: then nothing must be changed. On any but a public route nothing happens.
+        That is so at a sign-in, and when a member of one tenant does something in another. The record is begun now, so
+        this comes before the first write. Unavailable if it cannot be begun: then nothing must be changed. What is
+        changed from now on is told to this tenant, and to no other.
         """
         ...
 

@@ -302,6 +302,8 @@ class Day:
         one = self.api.get("/job-types/dummy").json
         self.api.found["GET /job-types 200"] = {"items": [one]}
         self.api.get("/tenant/usage")
+        for part in ("?operation=PATCH%20/jobs/%7Bjob_id%7D", "/1", "/verification"):
+            self.api.get(f"/audit{part}")
         self.api.get("/health")
         self.world.db.runs = Silent()
         self.api.get("/health")

@@ -21,9 +21,10 @@ from chalicelib.identity.keys import (
     minted,
     read_key,
     rotated,
+    shown,
 )
 from chalicelib.identity.principal import Principal
-from chalicelib.identity.tenants import check_open, still_open
+from chalicelib.identity.tenants import still_open
 from chalicelib.ports.table import ConditionFailed
 
 TRIES = 5
@@ -41,9 +42,9 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
         try:
             engine.db.transact(*creation_writes(made), still_open(made.tenant), *note(made.id))
         except ConditionFailed:
-            check_open(engine, made.tenant)
             _check_room(engine, made.tenant)
             raise
+        engine.witness.changed("api-key", made.id, None, shown(made))
         return made, text
 
     return once(engine, principal.tenant, key, make, lambda made_id: _not_again(made_id, "made"))
@@ -66,8 +67,14 @@ def rotate(
         secret = engine.ids.random_bytes(SECRET_BYTES)
         after, text = rotated(before, engine.clock.now_ms(), overlap_ms, secret)
         engine.db.transact(("catalog", change_write(before, after)), *note(key_id))
+        engine.witness.changed("api-key", key_id, shown(before), shown(after))
         return after, text
 
+    if key is None:
+        try:
+            return make(lambda _id: ())
+        except ConditionFailed:
+            raise Conflict("Somebody else changed this key at the same moment; try again.") from None
     return once(engine, principal.tenant, key, make, lambda made_id: _not_again(made_id, "rotated"))
 
 
@@ -95,6 +102,7 @@ def rename(engine: Engine, tenant: str, key_id: str, name: str, if_match: str | 
             engine.db.transact(("catalog", change_write(before, after)))
         except ConditionFailed:
             continue
+        engine.witness.changed("api-key", key_id, shown(before), shown(after))
         return after
     raise Conflict("Others keep changing this key; try again.")
 
@@ -108,6 +116,7 @@ def delete(engine: Engine, tenant: str, key_id: str, if_match: str | None) -> No
             engine.db.transact(*deletion_writes(before))
         except ConditionFailed:
             continue
+        engine.witness.changed("api-key", key_id, shown(before), None)
         return
     raise Conflict("Others keep changing this key; try again.")
 

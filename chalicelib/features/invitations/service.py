@@ -1,5 +1,7 @@
 """Invitations in the catalog: written by those who may, answered once by those whom they are for."""
 
+from typing import Any
+
 from chalicelib.domain.errors import (
     Conflict,
     Forbidden,
@@ -28,7 +30,7 @@ from chalicelib.identity.invitations import (
 )
 from chalicelib.identity.members import Member, member_puts, read_member
 from chalicelib.identity.principal import Principal
-from chalicelib.identity.tenants import check_open, still_open
+from chalicelib.identity.tenants import still_open
 from chalicelib.identity.users import normalised, read_user
 from chalicelib.ports.table import Check, ConditionFailed, TableName, Write
 
@@ -48,10 +50,15 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
         except ConditionFailed as refused:
             if "count" in (refused.existing or {}):
                 raise TooManyRequests("The tenant has invited too many today; go on tomorrow.") from None
-            check_open(engine, made.tenant)
             raise
+        engine.witness.changed("invitation", made.id, None, _told(made))
         return made, text
 
+    if key is None:
+        try:
+            return make(lambda _id: ())
+        except ConditionFailed:
+            raise Conflict("This tenant is being deleted.") from None
     return once(engine, principal.tenant, key, make, _not_again)
 
 
@@ -73,7 +80,9 @@ def listed(
 
 def revoke(engine: Engine, tenant: str, invitation_id: str) -> None:
     """It opens nothing from now on; who came in by it stays. NotFound."""
-    engine.db.transact(*revocation_writes(read(engine, tenant, invitation_id)))
+    invitation = read(engine, tenant, invitation_id)
+    engine.db.transact(*revocation_writes(invitation))
+    engine.witness.changed("invitation", invitation_id, _told(invitation), None)
 
 
 def accept(engine: Engine, user_id: str, text: str) -> Member:
@@ -86,10 +95,12 @@ def accept(engine: Engine, user_id: str, text: str) -> Member:
         return _known(engine, invitation.tenant, user_id)
     check_good(engine, invitation)
     member = Member(invitation.tenant, user_id, invitation.role, engine.clock.now_ms())
+    engine.witness.acting(invitation.tenant, user_id, invitation.role)
     try:
         engine.db.transact(*joining(invitation, member))
     except ConditionFailed:
         raise _refusal(engine, invitation.tenant, user_id) from None
+    engine.witness.changed("member", user_id, None, {"role": member.role, "invitation": invitation.id})
     return member
 
 
@@ -99,10 +110,16 @@ def decline(engine: Engine, text: str) -> None:
     if invitation.status == "declined":
         return
     _check_open(engine, invitation)
+    engine.witness.acting(invitation.tenant, "anonymous")
     try:
         engine.db.transact(answer_write(invitation, "declined", None))
     except ConditionFailed:
         raise _answered() from None
+    engine.witness.changed("invitation", invitation.id, {"status": "pending"}, {"status": "declined"})
+
+
+def _told(invitation: Invitation) -> dict[str, Any]:
+    return {"email": invitation.email, "role": invitation.role, "status": invitation.status}
 
 
 def joining(invitation: Invitation, member: Member) -> tuple[tuple[TableName, Write | Check], ...]:
@@ -148,7 +165,6 @@ def _known(engine: Engine, tenant: str, user_id: str) -> Member:
 def _refusal(engine: Engine, tenant: str, user_id: str) -> Exception:
     if read_member(engine, tenant, user_id) is not None:
         return Conflict("You are a member of this tenant already.")
-    check_open(engine, tenant)
     return _answered()
 
 

@@ -58,6 +58,7 @@ def change_role(
             engine.db.transact(*role_writes(before, role), *owner_kept(engine, before))
         except ConditionFailed:
             continue
+        engine.witness.changed("member", user_id, {"role": before.role}, {"role": role})
         return read(engine, principal.tenant, user_id)
     raise Conflict("Others keep changing the members; try again.")
 
@@ -73,6 +74,7 @@ def remove(engine: Engine, principal: Principal, user_id: str, if_match: str | N
             engine.db.transact(*removal_writes(before), *owner_kept(engine, before))
         except ConditionFailed:
             continue
+        engine.witness.changed("member", user_id, {"role": before.role}, None)
         _drop_keys(engine, before)
         return
     raise Conflict("Others keep changing the members; try again.")

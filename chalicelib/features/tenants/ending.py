@@ -27,6 +27,7 @@ def end(engine: Engine, tenant_id: str, owner: str, name: str, if_match: str | N
     _check_empty(engine, tenant_id)
     if tenant.ending_ms is None:
         _mark(engine, tenant)
+        engine.witness.changed("tenant", tenant_id, {"name": tenant.name, "plan": tenant.plan}, None)
     _check_empty(engine, tenant_id)
     _drop_keys(engine, tenant_id)
     others = [member.user for member in members_of(engine, tenant_id) if member.user != owner]

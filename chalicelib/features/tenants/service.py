@@ -8,7 +8,6 @@ from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.identity.members import Member, decode_member, member_puts, membership_key, memberships
 from chalicelib.identity.tenants import (
     Tenant,
-    check_open,
     decode_tenant,
     encode_tenant,
     read_tenant,
@@ -34,13 +33,15 @@ def rename(engine: Engine, tenant: str, name: str, if_match: str | None) -> Tena
     for _ in range(TRIES):
         before = read(engine, tenant)
         require_match(if_match, before.revision)
-        check_open(engine, tenant)
+        if before.ending_ms is not None:
+            raise Conflict("This tenant is being deleted.")
         if name == before.name:
             return before
         try:
             engine.db.transact(("catalog", renaming(before, name)))
         except ConditionFailed:
             continue
+        engine.witness.changed("tenant", tenant, {"name": before.name}, {"name": name})
         return read(engine, tenant)
     raise Conflict("Others keep changing this tenant; try again.")
 
@@ -55,14 +56,21 @@ def found(engine: Engine, tenant: str, user_id: str, name: str, key: Idempotency
         now_ms = engine.clock.now_ms()
         new = Tenant(tenant_id(now_ms, engine.ids.random_bytes(10)), name, "free", now_ms)
         owner = Member(new.id, user_id, "owner", now_ms)
+        engine.witness.acting(new.id, user_id, "owner")
         engine.db.transact(
             ("catalog", _one_at_a_time(engine, user_id)),
             ("catalog", Put(encode_tenant(new), Absent())),
             *(("catalog", put) for put in member_puts(owner)),
             *note(new.id),
         )
+        engine.witness.changed("tenant", new.id, None, {"name": name, "plan": new.plan, "owner": user_id})
         return new
 
+    if key is None:
+        try:
+            return make(lambda _id: ())
+        except ConditionFailed:
+            raise Conflict("You have founded another tenant at the same moment; try again.") from None
     return once(engine, tenant, key, make, lambda made_id: _own(engine, made_id, user_id))
 
 

@@ -42,18 +42,20 @@ class RequestRecording(Recording):
     def __init__(self, engine: Engine, book: Book, asked: Opened, *, is_public: bool) -> None:
         self._engine, self._book, self._asked, self._is_public = engine, book, asked, is_public
         self._open: list[Opened] = []
-        self._changes: list[dict[str, Any]] = []
+        self._changes: list[tuple[str, dict[str, Any]]] = []
         self._bytes = 0
         self._is_repeated = False
 
     def acting(self, tenant: str, actor: str, role: str = "", session: str | None = None) -> None:
-        if self._is_public and not any(each.tenant == tenant for each in self._open):
+        if not any(each.tenant == tenant for each in self._open):
             self._begin(replace(self._asked, tenant=tenant, actor=actor, role=role, session=session))
 
     def changed(
         self, kind: str, identifier: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
     ) -> None:
-        self._changes.append(self._bounded({"kind": kind, "id": identifier}, *differing(before, after)))
+        tenant = self._open[-1].tenant if self._open else ""
+        told = self._bounded({"kind": kind, "id": identifier}, *differing(before, after))
+        self._changes.append((tenant, told))
 
     def repeated(self) -> None:
         self._is_repeated = True
@@ -89,9 +91,10 @@ class RequestRecording(Recording):
 
     def _close(self, outcome: OutcomeName, status: int, code: str = "") -> None:
         for opened in self._open:
-            changes = self._changes[:MAX_CHANGES]
-            if len(self._changes) > MAX_CHANGES:
-                changes.append({"kind": "more", "id": str(len(self._changes) - MAX_CHANGES)})
+            own = [change for tenant, change in self._changes if tenant == opened.tenant]
+            changes = own[:MAX_CHANGES]
+            if len(own) > MAX_CHANGES:
+                changes.append({"kind": "more", "id": str(len(own) - MAX_CHANGES)})
             self._book.close(self._engine, opened, Outcome(outcome, status, code, changes))
 
     def _drop(self) -> None:
