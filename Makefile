@@ -8,17 +8,18 @@ endif
 VENV := .venv
 EMULATOR := .venv-emulator
 PEERS := .venv-peers
+AUDIT := .venv-audit
 BIN := $(VENV)/bin
 STAGE ?= dev
 PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
+.PHONY: help run reload package hashes audit check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
-$(foreach each,$(VENV) $(EMULATOR) $(PEERS),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
+$(foreach each,$(VENV) $(EMULATOR) $(PEERS) $(AUDIT),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -31,6 +32,9 @@ $(EMULATOR)/.ready: infra/local/requirements.txt
 
 $(PEERS)/.ready: bench/peers/requirements.txt
 	@$(call venv,$(PEERS),bench/peers/requirements.txt,the schedulers to compare with (about half a minute))
+
+$(AUDIT)/.ready: infra/audit.txt
+	@$(call venv,$(AUDIT),infra/audit.txt,what asks for known vulnerabilities)
 
 # $(1) directory, $(2) requirements, $(3) what for
 define venv
@@ -53,6 +57,12 @@ reload: $(VENV)/.ready ## bring a code change into the running `make run`, keepi
 
 package: $(VENV)/.ready ## build the one CloudFormation template and the code zip into .chronos/package
 	@$(BIN)/python -m infra package
+
+hashes: $(VENV)/.ready ## note the hashes of what goes to Lambda, after a change of its pins
+	@$(BIN)/python -m infra hashes
+
+audit: $(VENV)/.ready $(AUDIT)/.ready ## ask osv.dev for known vulnerabilities of what goes to Lambda
+	@$(BIN)/python -m infra audit
 
 check: lint types size ## ruff, mypy, cfn-lint and the package's size
 
@@ -104,4 +114,4 @@ destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)
 
 clean: ## remove what was built (not the local data, .chronos/local)
-	rm -rf $(VENV) $(EMULATOR) $(PEERS) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(EMULATOR) $(PEERS) $(AUDIT) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""The deployment commands behind the Makefile: python -m infra package|check|config|deploy|callbacks|destroy."""
+"""The deployment commands behind the Makefile: python -m infra package|hashes|audit|check|config|deploy and so on."""
 
 import argparse
 import sys
@@ -10,7 +10,18 @@ def main() -> int:
     """Run one command; a Stop is a sentence on stderr and exit code 1."""
     parser = argparse.ArgumentParser(prog="infra", description=__doc__)
     parser.add_argument(
-        "command", choices=["package", "check", "config", "deploy", "callbacks", "restore", "destroy"]
+        "command",
+        choices=[
+            "package",
+            "hashes",
+            "audit",
+            "check",
+            "config",
+            "deploy",
+            "callbacks",
+            "restore",
+            "destroy",
+        ],
     )
     parser.add_argument("--new-key", action="store_true", help="a new API key; callbacks: a new signing key")
     parser.add_argument(
@@ -34,11 +45,15 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from infra import checks, deploy, package, restore
+    from infra import audit, checks, deploy, package, restore, wheels
 
     match options.command:
         case "package":
             package.main(options.stage)
+        case "hashes":
+            wheels.note()
+        case "audit":
+            audit.audit()
         case "check":
             checks.main()
         case "config":

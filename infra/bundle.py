@@ -1,7 +1,8 @@
 """The code zip, built where Chalice looks for it: dependencies once for each requirements.txt, bytecode included.
 
 Chalice by itself downloads everything again after each change of code (10 s), ships no bytecode (twice the cold
-start), and leaves out a requirement that has no wheel with exit code 0. It uses a zip that it finds at that path.
+start), takes whatever file an index has for a version, and leaves out a requirement that has no wheel with exit code
+0. It uses a zip that it finds at that path.
 """
 
 import compileall
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from infra.errors import Stop
 from infra.paths import BUILD, ROOT
+from infra.wheels import install, known
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _EPOCH = (2020, 1, 1, 0, 0, 0)
@@ -53,7 +55,7 @@ def _dependencies(requirements: Path, architecture: str) -> Path:
     packages = BUILD / "site-packages"
     shutil.rmtree(packages, ignore_errors=True)
     packages.mkdir(parents=True)
-    _install(requirements, packages, architecture)
+    install(requirements, packages, architecture, RUNTIME, known())
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(packages, quiet=2, invalidation_mode=mode, stripdir=str(packages))
     partial = target.with_suffix(".part")
@@ -62,21 +64,6 @@ def _dependencies(requirements: Path, architecture: str) -> Path:
             add(archive, path.relative_to(packages).as_posix(), path.read_bytes())
     shutil.rmtree(packages)
     return partial.replace(target)
-
-
-def _install(requirements: Path, packages: Path, architecture: str) -> None:
-    from chalice.deploy.packager import DependencyBuilder, MissingDependencyError, PipRunner, SubprocessPip
-    from chalice.utils import OSUtils
-
-    builder = DependencyBuilder(OSUtils(), PipRunner(SubprocessPip()), architecture)
-    abi = RUNTIME.replace("python", "cp").replace(".", "")
-    try:
-        builder.build_site_packages(abi, str(requirements), str(packages))
-    except MissingDependencyError as error:
-        names = ", ".join(sorted(each.identifier for each in error.missing))
-        raise Stop(
-            f"No wheel for {RUNTIME} on Lambda ({architecture}): {names}. Pin versions that have one."
-        ) from error
 
 
 def _expected(project: Path, architecture: str) -> Path:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from infra.errors import Stop
-from infra.layer_zips import canonical, layered, name_of, pins, requirements
+from infra.layer_zips import layered, name_of, requirements
 from infra.paths import BUILD, PACKAGE, ROOT
 from infra.template import infra_template
+from infra.wheels import canonical, pins
 
 ZIPPED, UNZIPPED, TEMPLATE = 45_000_000, 250_000_000, 1_000_000
 """Bytes. Lambda takes 50 MB zipped by direct upload; the rest is headroom."""

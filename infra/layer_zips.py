@@ -7,23 +7,18 @@ zip made on one machine runs on another; a package that has no such wheel is an 
 import compileall
 import hashlib
 import py_compile
-import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from infra.bundle import RUNTIME, add
-from infra.errors import Stop
 from infra.functions import APP, Json
 from infra.paths import BUILD, INFRA
+from infra.wheels import Known, install, known, pins
 
 FOLDER = INFRA / "layers"
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)$")
-_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
-_OLDEST_GLIBC = 17
 _TOP = "python"
 """Where Lambda looks for a layer's modules."""
 
@@ -35,17 +30,6 @@ def layered(folder: Path = FOLDER) -> tuple[str, ...]:
 
 def requirements(lane: str) -> Path:
     return FOLDER / f"{lane}.txt"
-
-
-def pins(text: str) -> dict[str, str]:
-    """Versions by canonical names, of the lines that are exact pins."""
-    found = (_PIN.match(line.strip()) for line in text.splitlines())
-    return {canonical(match[1]): match[2] for match in found if match}
-
-
-def canonical(name: str) -> str:
-    """A package's name as pip compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def name_of(lane: str) -> str:
@@ -86,8 +70,11 @@ def build_all(architecture: str) -> Mapping[str, Path]:
     return {lane: build(requirements(lane), architecture) for lane in layered()}
 
 
-def build(source: Path, architecture: str) -> Path:
-    """The zip of a requirements file, made once for each content. Stop if a package has no wheel for Lambda."""
+def build(source: Path, architecture: str, hashes: Known | None = None) -> Path:
+    """The zip of a requirements file, made once for each content. Stop if a package has no wheel for Lambda.
+
+    The wheels are those of infra/hashes.json, unless others are given.
+    """
     target = BUILD / f"layer-{fingerprint_of(source, architecture)}.zip"
     if target.exists():
         return target
@@ -95,7 +82,7 @@ def build(source: Path, architecture: str) -> Path:
     packages = BUILD / f"layer-{source.stem}-packages"
     shutil.rmtree(packages, ignore_errors=True)
     packages.mkdir(parents=True)
-    _install(source, packages, architecture)
+    install(source, packages, architecture, RUNTIME, known() if hashes is None else hashes)
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(packages, quiet=2, invalidation_mode=mode, stripdir=str(packages))
     partial = target.with_suffix(".part")
@@ -118,29 +105,3 @@ def _wanted(packages: Path) -> Iterator[Path]:
         parts = path.relative_to(packages).parts
         if parts[0] != "bin" and "tests" not in parts[:-1]:
             yield path
-
-
-def _install(source: Path, packages: Path, architecture: str) -> None:
-    """Exactly what is pinned: without what it depends on, so that nothing comes along unseen."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    exactly = ["--no-deps", "--no-compile", "--only-binary=:all:", "--implementation=cp"]
-    version = f"--python-version={RUNTIME.removeprefix('python')}"
-    platforms = [f"--platform={each}" for each in platforms_of(architecture)]
-    into = ["--target", str(packages), "-r", str(source)]
-    done = subprocess.run(
-        [*command, *exactly, version, *platforms, *into], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        said = "\n".join(lines) or done.stderr.strip()
-        raise Stop(
-            f"The layer of {source.name} cannot be made for {RUNTIME} on Lambda ({architecture}):\n{said}"
-        )
-
-
-def platforms_of(architecture: str, runtime: str = RUNTIME) -> list[str]:
-    """The wheels' platforms that Lambda's C library runs, the newest first: glibc 2.26 up to Python 3.11, then 2.34."""
-    machine = _MACHINES[architecture]
-    newest = 26 if int(runtime.rpartition(".")[2]) <= 11 else 34
-    numbered = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, _OLDEST_GLIBC - 1, -1)]
-    return [*numbered, f"manylinux2014_{machine}"]

@@ -13,6 +13,7 @@ from chalicelib.engine.core import Engine
 from chalicelib.ports.table import Absent, Below, ConditionFailed, Item, Key, Put, TableName, Write, any_of
 
 KEEP_SECONDS = 86_400
+_BETWEEN = "Somebody else came between; try again."
 T = TypeVar("T")
 
 
@@ -41,7 +42,7 @@ def once(
     IdempotencyKeyReused if the key came with another payload, Conflict if the thing is gone by now.
     """
     if key is None:
-        return make(lambda _id: ())
+        return _made(make)
     found = known(engine, tenant, key)
     if found is None:
         now_s = engine.clock.now_ms() // 1000
@@ -50,7 +51,7 @@ def once(
         except (ConditionFailed, Conflict, NotFound, QuotaExceeded, Unavailable) as refused:
             found = known(engine, tenant, key)
             if found is None and isinstance(refused, ConditionFailed):
-                raise Conflict("Somebody else came between; try again.") from None
+                raise Conflict(_BETWEEN) from None
             if found is None:
                 raise
     engine.witness.repeated()
@@ -58,6 +59,13 @@ def once(
         return again(found)
     except NotFound:
         raise Conflict("What this Idempotency-Key made is gone; use a new key.") from None
+
+
+def _made(make: Callable[[Note], T]) -> T:
+    try:
+        return make(lambda _id: ())
+    except ConditionFailed:
+        raise Conflict(_BETWEEN) from None
 
 
 def _place(tenant: str, key: IdempotencyKey) -> Key:

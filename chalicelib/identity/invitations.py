@@ -31,6 +31,8 @@ from chalicelib.ports.table import (
 )
 
 PREFIX = "chronos_invite_"
+INVITING = "members:write"
+"""The permission to write one."""
 GOOD_MS = 7 * 86_400_000
 MAX_A_DAY = 100
 """Of a tenant: so many strangers it may write to."""
@@ -141,7 +143,7 @@ def mailed_write(invitation: Invitation) -> Update:
 
 def check_backed(engine: Engine, invitation: Invitation) -> None:
     """InvitationOver unless who wrote it could still write it: nobody leaves doors open behind them."""
-    wanted = permissions_of(invitation.role)
+    wanted = permissions_of(invitation.role) | {INVITING}
     if not wanted <= _permissions_now(engine, invitation):
         raise InvitationOver("Who wrote this invitation may not invite any more: ask for another one.")
 

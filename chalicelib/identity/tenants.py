@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.ids import ulid
 from chalicelib.domain.plans import Plan
 from chalicelib.engine.core import Engine
@@ -61,6 +62,13 @@ def tenant_id(at_ms: int, randomness: bytes) -> str:
 def still_open(tenant: str) -> tuple[TableName, Check]:
     """What belongs into each transaction that lets somebody in: the tenant is not being deleted."""
     return "catalog", Check(tenant_key(tenant), Lacks(_ENDING))
+
+
+def check_open(engine: Engine, tenant: str) -> None:
+    """Conflict if it is being deleted."""
+    found = read_tenant(engine, tenant)
+    if found is not None and found.ending_ms is not None:
+        raise Conflict("This tenant is being deleted.")
 
 
 def renaming(tenant: Tenant, name: str) -> Update:

@@ -13,7 +13,8 @@ from infra import checks, layer_zips
 from infra.errors import Stop
 from infra.paths import ROOT
 from infra.template import merge_template
-from tests.support.wheels import parrot, requiring
+from infra.wheels import pins, platforms_of
+from tests.support.wheels import hashes_of, parrot, requiring
 
 EACH = pytest.mark.parametrize("path", sorted(layer_zips.FOLDER.glob("*.txt")), ids=lambda path: path.stem)
 
@@ -21,8 +22,9 @@ EACH = pytest.mark.parametrize("path", sorted(layer_zips.FOLDER.glob("*.txt")), 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("wheels")
-    parrot(folder)
-    path = layer_zips.build(requiring(folder / "parrot.txt", folder, "chronos-parrot==1.0"), "arm64")
+    wheel = parrot(folder)
+    wanted = requiring(folder / "parrot.txt", folder, "chronos-parrot==1.0")
+    path = layer_zips.build(wanted, "arm64", hashes_of(wheel))
     yield path
     path.unlink()
 
@@ -41,13 +43,13 @@ def test_a_layer_has_its_packages_where_lambda_looks_with_bytecode_and_without_p
 
 
 def test_a_layer_is_made_once_for_each_content_of_its_file_and_machine(tmp_path: Path) -> None:
-    parrot(tmp_path)
+    hashes = hashes_of(parrot(tmp_path))
     path = requiring(tmp_path / "parrot.txt", tmp_path, "chronos-parrot==1.0")
-    first = layer_zips.build(path, "arm64")
+    first = layer_zips.build(path, "arm64", hashes)
     written = first.stat().st_mtime_ns
-    assert layer_zips.build(path, "arm64") == first
+    assert layer_zips.build(path, "arm64", hashes) == first
     assert first.stat().st_mtime_ns == written
-    other = layer_zips.build(path, "x86_64")
+    other = layer_zips.build(path, "x86_64", hashes)
     assert other != first
     for made in (first, other):
         made.unlink()
@@ -64,9 +66,9 @@ def test_a_layer_is_made_once_for_each_content_of_its_file_and_machine(tmp_path:
 def test_a_package_without_a_wheel_for_lambda_is_named_and_not_left_out(
     platform: str, pin: str, why: str, tmp_path: Path
 ) -> None:
-    parrot(tmp_path, platform=platform)
+    hashes = hashes_of(parrot(tmp_path, platform=platform))
     with pytest.raises(Stop, match=r"parrot\.txt cannot be made[^$]+chronos-parrot"):
-        layer_zips.build(requiring(tmp_path / "parrot.txt", tmp_path, pin), "arm64")
+        layer_zips.build(requiring(tmp_path / "parrot.txt", tmp_path, pin), "arm64", hashes)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_package_without_a_wheel_for_lambda_is_named_and_not_left_out(
     ],
 )
 def test_wheels_are_for_the_c_library_of_the_runtime(runtime: str, newest: str, why: str) -> None:
-    found = layer_zips.platforms_of("arm64", runtime)
+    found = platforms_of("arm64", runtime)
     assert (found[0], found[-1]) == (newest, "manylinux2014_aarch64"), why
 
 
@@ -85,14 +87,14 @@ def test_wheels_are_for_the_c_library_of_the_runtime(runtime: str, newest: str, 
 def test_a_layers_file_is_of_a_lane_pins_exactly_and_repeats_nothing_of_the_code(path: Path) -> None:
     assert path.stem in LANES
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    assert len(layer_zips.pins(path.read_text())) == len(lines)
+    assert len(pins(path.read_text())) == len(lines)
     assert list(checks.twice((ROOT / "requirements.txt").read_text(), path.read_text(), path.name)) == []
 
 
 def test_what_two_layers_have_is_of_one_version_and_the_tests_run_with_it() -> None:
     versions: dict[str, set[str]] = {}
     for path in layer_zips.FOLDER.glob("*.txt"):
-        for name, version in layer_zips.pins(path.read_text()).items():
+        for name, version in pins(path.read_text()).items():
             versions.setdefault(name, set()).add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
     assert {name: {metadata.version(name)} for name in versions} == versions

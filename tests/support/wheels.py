@@ -1,5 +1,6 @@
 """Small packages of a test's own, as wheels in a folder, and requirements files that take packages from there alone."""
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def parrot(folder: Path, version: str = "1.0", *, platform: str = "any") -> Path
         for name, text in {**files, f"{info}/RECORD": record}.items():
             archive.writestr(name, text)
     return path
+
+
+def hashes_of(wheel: Path) -> dict[str, list[str]]:
+    """As infra/hashes.json would know it, and any other version of it."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return {f"chronos-parrot=={version}": [digest] for version in ("1.0", "1.1")}
 
 
 def requiring(path: Path, wheels: Path, *pins: str) -> Path:

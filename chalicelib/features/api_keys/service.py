@@ -24,7 +24,7 @@ from chalicelib.identity.keys import (
     shown,
 )
 from chalicelib.identity.principal import Principal
-from chalicelib.identity.tenants import still_open
+from chalicelib.identity.tenants import check_open, still_open
 from chalicelib.ports.table import ConditionFailed
 
 TRIES = 5
@@ -42,6 +42,7 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
         try:
             engine.db.transact(*creation_writes(made), still_open(made.tenant), *note(made.id))
         except ConditionFailed:
+            check_open(engine, made.tenant)
             _check_room(engine, made.tenant)
             raise
         engine.witness.changed("api-key", made.id, None, shown(made))
@@ -70,11 +71,6 @@ def rotate(
         engine.witness.changed("api-key", key_id, shown(before), shown(after))
         return after, text
 
-    if key is None:
-        try:
-            return make(lambda _id: ())
-        except ConditionFailed:
-            raise Conflict("Somebody else changed this key at the same moment; try again.") from None
     return once(engine, principal.tenant, key, make, lambda made_id: _not_again(made_id, "rotated"))
 
 

@@ -30,7 +30,7 @@ from chalicelib.identity.invitations import (
 )
 from chalicelib.identity.members import Member, member_puts, read_member
 from chalicelib.identity.principal import Principal
-from chalicelib.identity.tenants import still_open
+from chalicelib.identity.tenants import check_open, still_open
 from chalicelib.identity.users import normalised, read_user
 from chalicelib.ports.table import Check, ConditionFailed, TableName, Write
 
@@ -50,15 +50,11 @@ def create(engine: Engine, principal: Principal, wanted: Wanted, key: Idempotenc
         except ConditionFailed as refused:
             if "count" in (refused.existing or {}):
                 raise TooManyRequests("The tenant has invited too many today; go on tomorrow.") from None
+            check_open(engine, made.tenant)
             raise
         engine.witness.changed("invitation", made.id, None, _told(made))
         return made, text
 
-    if key is None:
-        try:
-            return make(lambda _id: ())
-        except ConditionFailed:
-            raise Conflict("This tenant is being deleted.") from None
     return once(engine, principal.tenant, key, make, _not_again)
 
 
@@ -165,6 +161,7 @@ def _known(engine: Engine, tenant: str, user_id: str) -> Member:
 def _refusal(engine: Engine, tenant: str, user_id: str) -> Exception:
     if read_member(engine, tenant, user_id) is not None:
         return Conflict("You are a member of this tenant already.")
+    check_open(engine, tenant)
     return _answered()
 
 

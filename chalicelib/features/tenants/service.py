@@ -8,6 +8,7 @@ from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.identity.members import Member, decode_member, member_puts, membership_key, memberships
 from chalicelib.identity.tenants import (
     Tenant,
+    check_open,
     decode_tenant,
     encode_tenant,
     read_tenant,
@@ -33,8 +34,7 @@ def rename(engine: Engine, tenant: str, name: str, if_match: str | None) -> Tena
     for _ in range(TRIES):
         before = read(engine, tenant)
         require_match(if_match, before.revision)
-        if before.ending_ms is not None:
-            raise Conflict("This tenant is being deleted.")
+        check_open(engine, tenant)
         if name == before.name:
             return before
         try:
@@ -66,11 +66,6 @@ def found(engine: Engine, tenant: str, user_id: str, name: str, key: Idempotency
         engine.witness.changed("tenant", new.id, None, {"name": name, "plan": new.plan, "owner": user_id})
         return new
 
-    if key is None:
-        try:
-            return make(lambda _id: ())
-        except ConditionFailed:
-            raise Conflict("You have founded another tenant at the same moment; try again.") from None
     return once(engine, tenant, key, make, lambda made_id: _own(engine, made_id, user_id))
 
 

@@ -4,13 +4,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.permissions import Role
-from chalicelib.identity.access import authenticate
 from chalicelib.identity.keys import MAX_KEYS, count_key
 from chalicelib.ports.table import Put
-from tests.support.api import Answer, ApiClient
+from tests.support.api import Answer
+from tests.support.callers import Caller, member
 from tests.support.interference import Interfered, interfered
-from tests.support.signed_in import bearer, signed_in
 from tests.support.world import TENANT, World
 
 KEY = {"Idempotency-Key": "k-1"}
@@ -24,32 +22,6 @@ def world() -> World:
 @pytest.fixture
 def db(world: World) -> Interfered:
     return interfered(world)
-
-
-class Caller:
-    """The API as one user, or as whoever has a key."""
-
-    def __init__(self, world: World, headers: dict[str, str]) -> None:
-        self.api, self.headers = ApiClient(world.engine, authenticate), headers
-        self.world = world
-
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.api(method, path, body, {**self.headers, **named})
-
-    def make(self, **fields: Any) -> Any:
-        answer = self("POST", "/api-keys", {"name": "ci", **fields})
-        assert answer.status == 201, answer.text
-        return answer.json
-
-    def with_key(self, text: str) -> "Caller":
-        return Caller(self.world, {"Authorization": f"Bearer {text}"})
-
-
-def member(
-    world: World, role: Role = "admin", tenant: str = TENANT, email: str = "ada@example.com"
-) -> Caller:
-    return Caller(world, bearer(signed_in(world.engine, role, tenant, email)))
 
 
 @pytest.fixture
