@@ -52,6 +52,8 @@ def environment(outputs: dict[str, Any]) -> Json:
 
 HAS_FUNCTIONS = "HasFunctions"
 """The condition of everything that waits for `chalice deploy`."""
+HAS_ORIGINS = "HasCorsOrigins"
+_NAMES_ORIGINS = {"Fn::Not": [{"Fn::Equals": [{"Ref": "CorsOrigins"}, ""]}]}
 LOGGING = {"LogFormat": "JSON", "SystemLogLevel": "WARN"}
 """Of a function: no START, END and REPORT of each invocation, which would be most of its log and of its price."""
 
@@ -69,6 +71,7 @@ def merge_template(stage: str, architecture: str) -> Json:
     for resource in resources.values():
         if resource.get("Condition") == HAS_FUNCTIONS:
             del resource["Condition"]
+    del template["Conditions"][HAS_FUNCTIONS]
     values = {name: output["Value"] for name, output in template["Outputs"].items()}
     for function in functions():
         resources[function.resource] = _function(function, environment(values))
@@ -85,7 +88,7 @@ def merge_template(stage: str, architecture: str) -> Json:
             for name, value in template["Parameters"].items()
             if name not in arns and name != "Architecture"
         },
-        "Conditions": {name: each for name, each in template["Conditions"].items() if name != HAS_FUNCTIONS},
+        "Conditions": {**template["Conditions"], HAS_ORIGINS: _NAMES_ORIGINS},
         "Mappings": template["Mappings"],
         "Resources": resources,
         "Outputs": template["Outputs"],
@@ -122,7 +125,7 @@ def _function(function: Function, variables: Json) -> Json:
 
 
 def _api() -> Json:
-    shared = gateway.shared_if("HasCorsOrigins")
+    shared = gateway.shared_if(HAS_ORIGINS)
     return {
         "Name": {"Fn::Sub": APP + "-${Stage}"},
         "DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.swagger(shared)},
