@@ -15,7 +15,11 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help run reload package hashes audit check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
+=======
+.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks keys restore destroy config clean
+>>>>>>> 0daa7dc (Users register, confirm their address, sign in, and get another password by mail; guessing ends in waits, for unknown accounts alike)
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -105,6 +109,9 @@ deploy: $(VENV)/.ready ## deploy STAGE to the AWS account of the environment (NE
 
 callbacks: $(VENV)/.ready ## make what callbacks of STAGE need (PUBLIC_URL=, NEW_KEY=1 signs with a new key, FORCE=1 forgets the old)
 	@$(BIN)/python -m infra callbacks --stage $(STAGE) $(if $(NEW_KEY),--new-key) $(if $(FORCE),--force)
+
+keys: $(VENV)/.ready ## the keys that sign access tokens of STAGE (NEW_KEY=1 signs with a new one, FORCE=1 forgets the old)
+	@$(BIN)/python -m infra keys --stage $(STAGE) $(if $(NEW_KEY),--new-key) $(if $(FORCE),--force)
 
 restore: $(VENV)/.ready ## go on from restored tables (DISASTER=2027-01-15T13:10:00Z CATALOG= TIMERS= RUNS= AUDIT=)
 	@$(BIN)/python -m infra restore --stage $(STAGE) --disaster "$(DISASTER)" $(foreach each,catalog timers runs audit,\

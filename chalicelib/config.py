@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -91,6 +91,9 @@ class Settings(BaseModel):
     max_output_mb: int = Field(1024, ge=1, le=10_240)
     allow_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
+    registration: Literal["open", "closed"] = "closed"
+    app_url: str = Field("", pattern="^(https?://.+)?$", description="Where links in mails lead.")
+    mail_from: str = Field("", pattern="^(.+@.+)?$", description="Who mails are from; empty: none is sent.")
     mount: str = Field("", pattern="^(/.*)?$", description="A file system for jobs, such as /mnt/jobs.")
     sandbox: str | None = Field(None, description="The function in which scripts run.")
     log_level: str = "INFO"

@@ -29,13 +29,15 @@ class Wiring:
 
     @cached_property
     def engine(self) -> Engine:
-        from chalicelib.aws.clients import client
+        from chalicelib.aws.clients import client, stock_client
         from chalicelib.aws.clock import SystemClock, SystemIds
         from chalicelib.aws.dynamodb import AwsDatabase
         from chalicelib.aws.fan import ThreadedFan
+        from chalicelib.aws.mail import SesMailer
         from chalicelib.aws.sqs import SqsQueue
         from chalicelib.aws.ssm import SsmSecrets
         from chalicelib.aws.telemetry import LogTelemetry
+        from chalicelib.identity.passwords import Argon2
 
         config, clock, fan = self.settings, SystemClock(), ThreadedFan(FAN_WIDTH)
         tables = {
@@ -61,11 +63,15 @@ class Wiring:
                 dispatchers=config.dispatchers,
                 job_roles=config.job_roles,
                 lanes_on=frozenset(config.lanes),
+                open_to_all=config.registration == "open",
+                app_url=config.app_url,
             ),
             fan=fan,
             target_of=_target_of,
             class_of=_class_of,
             links=self._files,
+            hashing=Argon2(),
+            mailer=SesMailer(lambda: stock_client("sesv2"), config.mail_from) if config.mail_from else None,
         )
 
     @cached_property

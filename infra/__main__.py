@@ -19,15 +19,18 @@ def main() -> int:
             "config",
             "deploy",
             "callbacks",
+            "keys",
             "restore",
             "destroy",
         ],
     )
-    parser.add_argument("--new-key", action="store_true", help="a new API key; callbacks: a new signing key")
+    parser.add_argument(
+        "--new-key", action="store_true", help="a new API key; callbacks, keys: a new signing key"
+    )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="deploy even if nothing has changed; callbacks: forget former keys",
+        help="deploy even if nothing has changed; callbacks, keys: forget former keys",
     )
     parser.add_argument("--stage", default="dev")
     parser.add_argument("--disaster", default="", help="restore: when it happened, in RFC 3339")
@@ -62,6 +65,8 @@ def _run(options: argparse.Namespace) -> None:
             deploy.deploy(options.stage, new_key=options.new_key, force=options.force)
         case "callbacks":
             deploy.provide_callbacks(options.stage, new_key=options.new_key, forget=options.force)
+        case "keys":
+            deploy.rotate_token_keys(options.stage, new_key=options.new_key, forget=options.force)
         case "restore":
             copies = {name: getattr(options, name) for name in restore.TABLES if getattr(options, name)}
             restore.restore(options.stage, options.disaster, copies)

@@ -13,6 +13,7 @@ from infra import (
     callbacks,
     first,
     gateway,
+    keys,
     lanes,
     layer_versions,
     package,
@@ -38,6 +39,10 @@ _SETTINGS = {
     "LOG_LEVEL": "LogLevel",
     "PLAN": "Plan",
     "ALARM_EMAIL": "AlarmEmail",
+    "REGISTRATION": "Registration",
+    "APP_URL": "AppUrl",
+    "MAIL_FROM": "MailFrom",
+    "MAIL_IDENTITY": "MailIdentity",
     "DISPATCHERS": "Dispatchers",
 }
 """Stack parameters by the environment variables that set them."""
@@ -89,9 +94,26 @@ def provide_callbacks(stage: str, *, new_key: bool = False, forget: bool = False
             raise Stop(f"There is no API of {stage} here: deploy it first.")
         callbacks.provide(ssm, stage, live.url(session.region_name), given=os.environ.get(_PUBLIC_URL))
         if new_key or forget:
-            known = callbacks.rotate(ssm, stage, now_s=int(time.time()), forget=forget)
+            known = keys.rotate(ssm, stage, keys.CALLBACKS, now_s=int(time.time()), forget=forget)
             print(f"Callbacks of {stage} are signed with a new key within five minutes; {known} are known.")
     print(f"{stage} has what callbacks need.")
+
+
+def rotate_token_keys(stage: str, *, new_key: bool = False, forget: bool = False) -> None:
+    """Make the keys of access tokens where they are missing; with `new_key` or `forget` a new one signs from now on."""
+    refusals.check_name(stage)
+    with account.plainly():
+        session = account.session()
+        if account.find(session, stage).api is None:
+            raise Stop(f"There is no API of {stage} here: deploy it first.")
+        ssm = session.client("ssm")
+        keys.provide(ssm, stage, keys.TOKENS)
+        if new_key or forget:
+            known = keys.rotate(ssm, stage, keys.TOKENS, now_s=int(time.time()), forget=forget)
+            print(
+                f"Access tokens of {stage} are signed with a new key within five minutes; {known} are known."
+            )
+    print(f"{stage} has keys for access tokens.")
 
 
 def destroy(stage: str) -> None:
@@ -128,6 +150,8 @@ def _settings(environ: Mapping[str, str]) -> dict[str, str]:
     given = {parameter: environ[name] for name, parameter in _SETTINGS.items() if name in environ}
     if given.get("LogLevel") == "WARNING":
         given["LogLevel"] = "WARN"
+    if given.get("MailFrom") and "MailIdentity" not in given:
+        given["MailIdentity"] = given["MailFrom"].rpartition("@")[2]
     return {**given, **_lanes(environ["LANES"])} if "LANES" in environ else given
 
 

@@ -26,6 +26,7 @@ ChronosError
 ├── Invalid                well-formed, but the values do not do: one FieldProblem a bad field
 ├── IdempotencyKeyReused   the key came with another request before
 ├── TooManyRequests        the caller goes too fast
+│   └── TooManyAttempts    too many tries at a password, or for a mail
 └── Unavailable            a part that we depend on did not answer
 """
 
@@ -162,6 +163,16 @@ class IdempotencyKeyReused(ChronosError):
 
 class TooManyRequests(ChronosError):
     code = "too_many_requests"
+
+
+class TooManyAttempts(TooManyRequests):
+    """`retry_seconds`: when to go on."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class Unavailable(ChronosError):

@@ -10,7 +10,9 @@ from chalicelib.domain.prices import PRICES, Architecture, Prices
 from chalicelib.engine.plans import KnownPlans
 from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
+from chalicelib.ports.hashing import Hashing, NoHashing
 from chalicelib.ports.ids import Ids
+from chalicelib.ports.mail import Mailer
 from chalicelib.ports.outputs import Links, NoLinks
 from chalicelib.ports.queue import Queue
 from chalicelib.ports.secrets import NoSecrets, Secrets
@@ -39,7 +41,8 @@ class EngineSettings:
     `plan`, the stage's, says how long records are kept at most.
     `memory_mb` and `architecture` are this function's, for what its time costs.
     `job_roles` are the AWS roles (ARNs) that jobs may name; `lanes_on`, the lanes whose workers are at work.
-    `dispatchers`: how many groups there should be; each is told by its own event which it is.
+    `dispatchers`: how many groups there should be; each is told by its own event which it is. `open_to_all`: whether
+    anybody may register. `app_url`: where links in mails lead; empty: they hold the bare token.
     """
 
     lead_ms: int = 150
@@ -54,6 +57,8 @@ class EngineSettings:
     job_roles: tuple[str, ...] = ()
     lanes_on: frozenset[Lane] = frozenset(LANES)
     architecture: Architecture = "arm64"
+    open_to_all: bool = False
+    app_url: str = ""
 
     @property
     def prices(self) -> Prices:
@@ -74,7 +79,10 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Everything that the engine's steps need. `witness`: who hears what the request at hand changes."""
+    """Everything that the engine's steps need. `witness`: who hears what the request at hand changes.
+
+    Without a `mailer` nobody is written to.
+    """
 
     db: Database
     lanes: Mapping[Lane, Queue]
@@ -89,6 +97,8 @@ class Engine:
     links: Links = field(default_factory=NoLinks)
     plans: KnownPlans = field(default_factory=KnownPlans)
     witness: Witness = field(default_factory=NoWitness)
+    hashing: Hashing = field(default_factory=NoHashing)
+    mailer: Mailer | None = None
 
     def lane_of(self, job: "Job") -> Lane:
         """The lane of the job's runs."""

@@ -118,7 +118,8 @@ class Route:
     `once`: it makes something, and an Idempotency-Key keeps it from making it twice. `replayed`: it changes something,
     and a repeat with the same key is given the first answer again. `rule` names the permission that
     it needs, such as `jobs:read`; a public route has none. `unrecorded`: why the audit trail says nothing of a route
-    that is no GET; all others leave a record.
+    that is no GET; all others leave a record. `secret`: passwords or tokens pass here, so that neither request nor
+    answer is kept for an Idempotency-Key. `level_ms`: no answer leaves sooner, so that its time tells nothing.
     """
 
     method: Method
@@ -135,6 +136,8 @@ class Route:
     public: bool = False
     once: bool = False
     replayed: bool = False
+    secret: bool = False
     rule: str = ""
     unrecorded: str = ""
+    level_ms: int = 0
     deprecated: Deprecation | None = None

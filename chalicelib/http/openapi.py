@@ -40,6 +40,7 @@ _REPLAYED = (
 _REPEATABLE = (
     "Accepted on every POST. This one changes nothing that a repeat would change again, so no key is needed."
 )
+_NOT_KEPT = "Accepted on every POST. Secrets pass here, so that nothing is kept for a key: a repeat is another request."
 _HEADERS = {
     "ETag": "The revision, in quotes.",
     "Location": "Where the new thing is.",
@@ -194,7 +195,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _idempotency_parameter(route: Route) -> dict[str, Any]:
-    told = _ONCE if route.once else _REPLAYED if route.replayed else _REPEATABLE
+    kinds = ((route.once, _ONCE), (route.replayed, _REPLAYED), (route.secret, _NOT_KEPT))
+    told = next((text for applies, text in kinds if applies), _REPEATABLE)
     schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": KEY_PATTERN}
     return {"name": "Idempotency-Key", "in": "header", "description": told, "schema": schema}
 

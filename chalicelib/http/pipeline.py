@@ -117,7 +117,8 @@ class Pipeline:
     def _handled(self, incoming: Incoming, services: Services) -> Response:
         route = self._route(incoming)
         principal = _principal(route, incoming, services)
-        verdict = _verdict(route, principal, services)
+        verdict, clock = _verdict(route, principal, services), services.engine.clock
+        begun = clock.monotonic()
         told = verdict.headers(services.buckets.policy) if verdict and services.buckets else {}
         try:
             if verdict and not verdict.allowed:
@@ -125,6 +126,8 @@ class Pipeline:
             return _with(self._recorded(route, principal, incoming, services), told)
         except ChronosError as error:
             return _with(problem_of(error, incoming.request_id), told)
+        finally:
+            clock.sleep(begun + route.level_ms / 1000 - clock.monotonic())
 
     def _recorded(
         self, route: Route, principal: Principal, incoming: Incoming, services: Services

@@ -18,6 +18,7 @@ from chalicelib.domain.errors import (
     PayloadTooLarge,
     PreconditionFailed,
     QuotaExceeded,
+    TooManyAttempts,
     TooManyRequests,
     Unauthorized,
     Unavailable,
@@ -78,7 +79,10 @@ def problem_of(error: ChronosError, request_id: str) -> Response:
         }
     known = _kind_of(error)
     response = problem(STATUS[known], error.code, error.message, request_id, **more)
-    return Response(response.body, response.status, _HEADERS.get(known, {}), PROBLEM_JSON)
+    headers = _HEADERS.get(known, {})
+    if isinstance(error, TooManyAttempts):
+        headers = {"Retry-After": str(error.retry_seconds)}
+    return Response(response.body, response.status, headers, PROBLEM_JSON)
 
 
 def problem(status: int, code: str, detail: str, request_id: str, **more: Any) -> Response:

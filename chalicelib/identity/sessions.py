@@ -11,7 +11,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 
-from chalicelib.domain.errors import BadCredentials, BadRefreshToken, Forbidden, NotFound
+from chalicelib.domain.errors import BadCredentials, BadRefreshToken, NotFound
 from chalicelib.domain.ids import ulid
 from chalicelib.engine.core import Engine
 from chalicelib.identity.members import Member, memberships, read_member
@@ -55,7 +55,8 @@ class Visit:
 class Session:
     """`family` and `turn` are the digests of the refresh token's halves; moments are epoch milliseconds.
 
-    `tenant` is where it works if a refresh names no other. `by`: how its user signed in.
+    `tenant` is where it works if a refresh names no other: its user's own id while they belong to none. `by`: how its
+    user signed in.
     """
 
     id: str
@@ -75,11 +76,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What a sign-in or a refresh gives: the tokens are told this once."""
+    """What a sign-in or a refresh gives; the tokens are told this once. Without a `member` they open the account."""
 
     session: Session
     user: User
-    member: Member
+    member: Member | None
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
 
@@ -99,8 +100,8 @@ def begin(
 ) -> SignedIn:
     """A new session of a user whose identity is shown; the caller has done that.
 
-    NotFound if the user is no member of the tenant, Forbidden if of none at all; BadCredentials if the password was
-    changed, or the user deleted, since `user` was read.
+    NotFound if the user is no member of the tenant; BadCredentials if the password was changed, or the user deleted,
+    since `user` was read.
     """
     member = member_of(engine, user.id, tenant)
     now_ms, randomness = engine.clock.now_ms(), engine.ids.random_bytes(10)
@@ -108,7 +109,7 @@ def begin(
     session = Session(
         id="session_" + ulid(now_ms, randomness),
         user=user.id,
-        tenant=member.tenant,
+        tenant=member.tenant if member else user.id,
         family=_digest(family),
         turn=_digest(turn),
         created_ms=now_ms,
@@ -116,6 +117,7 @@ def begin(
         visit=visit,
         by=by,
     )
+    engine.witness.acting(session.tenant, user.id, member.role if member else "", session.id)
     try:
         engine.db.transact(
             ("catalog", Put(encode_session(session), Absent())),
@@ -123,13 +125,14 @@ def begin(
         )
     except ConditionFailed:
         raise BadCredentials("The password has just been changed: sign in again.") from None
+    engine.witness.changed("session", session.id, None, _shown(session))
     return _told(engine, session, user, member, family + turn)
 
 
 def refresh(engine: Engine, text: str, tenant: str | None, visit: Visit = Visit()) -> SignedIn:
     """The session goes on with new tokens, perhaps in another tenant of its user.
 
-    BadRefreshToken; if the token was used before, the session is over. NotFound and Forbidden as in `begin`.
+    BadRefreshToken; if the token was used before, the session is over. NotFound as in `begin`.
     """
     shown = parsed(text)
     before = _known(engine, shown) if shown else None
@@ -142,24 +145,21 @@ def refresh(engine: Engine, text: str, tenant: str | None, visit: Visit = Visit(
         raise BadRefreshToken(_UNKNOWN)
     member = _going_on(engine, before, tenant)
     turn = engine.ids.random_bytes(_HALF)
-    after = replace(
-        before, tenant=member.tenant, turn=_digest(turn), used_ms=engine.clock.now_ms(), visit=visit
-    )
+    tenant = member.tenant if member else user.id
+    after = replace(before, tenant=tenant, turn=_digest(turn), used_ms=engine.clock.now_ms(), visit=visit)
     _turn(engine, before, after)
     return _told(engine, after, user, member, shown.family + turn)
 
 
-def member_of(engine: Engine, user_id: str, tenant: str | None) -> Member:
-    """The user's membership in this tenant, or in the one that they joined first. NotFound or Forbidden if none."""
+def member_of(engine: Engine, user_id: str, tenant: str | None) -> Member | None:
+    """The user's membership in this tenant (NotFound if there is none), or in the one that they joined first."""
     if tenant is not None:
         found = read_member(engine, tenant, user_id)
         if found is None:
             raise NotFound("There is no such tenant, or you are no member of it.")
         return found
     joined = sorted(memberships(engine, user_id), key=lambda member: (member.joined_ms, member.tenant))
-    if not joined:
-        raise Forbidden("You are no member of any tenant: ask for an invitation.")
-    return joined[0]
+    return joined[0] if joined else None
 
 
 def sessions_of(engine: Engine, user_id: str) -> list[Session]:
@@ -176,6 +176,7 @@ def end(engine: Engine, user_id: str, session_id: str) -> bool:
         engine.db.catalog.write(Delete(session_key(user_id, session_id), PRESENT))
     except ConditionFailed:
         return False
+    engine.witness.changed("session", session_id, {"user": user_id}, None)
     return True
 
 
@@ -187,6 +188,8 @@ def end_all(engine: Engine, user_id: str, *, but: str | None = None) -> int:
         page = engine.db.catalog.query(pk, low=low, high=f"{low}~", after=after)
         keys = [key for item in page.items if (key := (pk, str(item["sk"]))) != kept]
         engine.db.catalog.delete_all(keys)
+        for _, sort_key in keys:
+            engine.witness.changed("session", sort_key.removeprefix(low), {"user": user_id}, None)
         count, after = count + len(keys), page.next
         if after is None:
             return count
@@ -263,7 +266,7 @@ def _known(engine: Engine, shown: Shown) -> Session | None:
     return session if hmac.compare_digest(session.family, _digest(shown.family)) else None
 
 
-def _going_on(engine: Engine, session: Session, tenant: str | None) -> Member:
+def _going_on(engine: Engine, session: Session, tenant: str | None) -> Member | None:
     """Where it works from now on: it stays in its tenant as long as its user does."""
     if tenant is not None:
         return member_of(engine, session.user, tenant)
@@ -288,6 +291,7 @@ def _turn(engine: Engine, before: Session, after: Session) -> None:
 
 def _used_before(engine: Engine, session: Session) -> BadRefreshToken:
     """Two have the token, and nobody knows who is the thief: neither goes on."""
+    engine.witness.acting(session.tenant, session.user, session=session.id)
     end(engine, session.user, session.id)
     engine.telemetry.warning(
         "A refresh token was used twice; its session is over.", user=session.user, session=session.id
@@ -295,6 +299,16 @@ def _used_before(engine: Engine, session: Session) -> BadRefreshToken:
     return BadRefreshToken(_UNKNOWN)
 
 
-def _told(engine: Engine, session: Session, user: User, member: Member, secret: bytes) -> SignedIn:
-    token = issued(engine, Claims(user.id, session.id, member.tenant))
+def _shown(session: Session) -> dict[str, str]:
+    """As the audit trail tells it."""
+    return {
+        "user": session.user,
+        "by": session.by,
+        "address": session.visit.address,
+        "agent": session.visit.agent,
+    }
+
+
+def _told(engine: Engine, session: Session, user: User, member: Member | None, secret: bytes) -> SignedIn:
+    token = issued(engine, Claims(user.id, session.id, session.tenant))
     return SignedIn(session, user, member, token, _text_of(session, secret))

@@ -30,6 +30,7 @@ def patch(cache: Path) -> None:
     authorize_batches_like_aws()
     import_rest_apis_whole()
     keep_mails_whole()
+    authorize_mails_like_aws()
     cache.mkdir(parents=True, exist_ok=True)
     unzip_once(cache)
 
@@ -174,6 +175,22 @@ def import_rest_apis_whole() -> None:
         return await handle(method, path, headers, body, query)
 
     gateway.handle_request = handled
+
+
+def authorize_mails_like_aws() -> None:
+    """AWS asks whether the sender's identity may be used; the stock version asks for all resources at once."""
+    from ministack.core import iam_actions
+
+    named = iam_actions._ses_v2_resource_arn
+
+    def resource(method: str, path: str, body: bytes, region: str, account: str) -> Any:
+        if not path.endswith("/outbound-emails"):
+            return named(method, path, body, region, account)
+        sender = str(json.loads(body).get("FromEmailAddress", ""))
+        domain = sender.rpartition("@")[2].rstrip(">")
+        return f"arn:aws:ses:{region}:{account}:identity/{domain}"
+
+    iam_actions._ses_v2_resource_arn = resource
 
 
 def keep_mails_whole() -> None:

@@ -18,12 +18,16 @@ from infra.project import API_STAGE
 
 PACKAGED = CHRONOS / "local" / "package"
 STAGE, REGION, BUCKET = "local", "us-east-1", "chronos-code"
-TENANT, OWNER = "local", "owner@chronos.localhost"
+TENANT, DOMAIN = "local", "chronos.localhost"
+OWNER = f"owner@{DOMAIN}"
 PARAMETERS = {
     "Stage": STAGE,
     "LeadMs": "1500",
     "AllowNetworks": "127.0.0.0/8,::1/128",
     "JobRoles": job_role.ARN,
+    "Registration": "open",
+    "MailFrom": f"chronos@{DOMAIN}",
+    "MailIdentity": DOMAIN,
 }
 
 
@@ -86,6 +90,7 @@ def deploy(
     )
     _expire(client("dynamodb", url), outputs)
     job_role.provide(client("iam", url))
+    _have_sender(client("sesv2", url))
     gateway.apply(client("apigateway", url), outputs["RestAPIId"], API_STAGE, chosen.get("CorsOrigins", ""))
     opened = first.provide(client("dynamodb", url), outputs, TENANT, OWNER)
     deployed = Deployed(_address(url, outputs, stock=stock), url, outputs, opened)
@@ -147,6 +152,13 @@ def _expire(dynamodb: Any, outputs: Mapping[str, str]) -> None:
         if status == "DISABLED":
             specification = {"Enabled": True, "AttributeName": "expires_at"}
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+
+
+def _have_sender(ses: Any) -> None:
+    """The domain that mails are from; the emulator finds every one verified at once, and delivers to its inbox."""
+    known = [each["IdentityName"] for each in ses.list_email_identities()["EmailIdentities"]]
+    if DOMAIN not in known:
+        ses.create_email_identity(EmailIdentity=DOMAIN)
 
 
 def _address(url: str, outputs: Mapping[str, str], *, stock: bool) -> str:

@@ -9,11 +9,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra import callbacks
-from infra.callbacks import KEEP_SECONDS, MAX_KEYS, provide, remove, rotate, rotated
+from chalicelib.aws.ssm import KEPT_SECONDS
+from chalicelib.identity.tokens import LEEWAY_SECONDS, LIFE_SECONDS, key_set
+from infra.callbacks import provide, remove
+from infra.keys import CALLBACKS, MAX_KEYS, TOKENS, rotate, rotated
+from tests.support.memory import MemorySecrets
 
 GATEWAY, OWN = "https://a1.execute-api.eu-central-1.amazonaws.com/api", "https://chronos.example.com"
 DAY = 86_400
+NAMES = (CALLBACKS.name, TOKENS.name, "public-url")
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def test_a_local_address_follows_the_port(ssm: Any) -> None:
 def test_a_new_key_comes_first_and_the_former_is_still_known(ssm: Any) -> None:
     provide(ssm, "dev", GATEWAY)
     [first] = keys(ssm)
-    assert rotate(ssm, "dev", now_s=DAY) == 2
+    assert rotate(ssm, "dev", CALLBACKS, now_s=DAY) == 2
     second, also = keys(ssm)
     assert also == first
     assert second["key"] != first["key"]
@@ -76,23 +80,29 @@ def test_a_new_key_comes_first_and_the_former_is_still_known(ssm: Any) -> None:
 def test_former_keys_can_be_forgotten_at_once(ssm: Any) -> None:
     provide(ssm, "dev", GATEWAY)
     [first] = keys(ssm)
-    assert rotate(ssm, "dev", now_s=DAY, forget=True) == 1
+    assert rotate(ssm, "dev", CALLBACKS, now_s=DAY, forget=True) == 1
     assert keys(ssm)[0]["key"] != first["key"]
 
 
 def test_a_key_is_known_as_long_as_something_signed_with_it_may_be_waited_for() -> None:
     ring: list[Any] = []
     for day in range(60):
-        ring = rotated(ring, str(day), b"x", now_s=day * DAY)
+        ring = rotated(ring, str(day), b"x", now_s=day * DAY, keep_seconds=15 * DAY)
     days = [int(key["id"]) for key in ring]
     assert days == list(range(59, 59 - len(days), -1))
-    assert len(days) == KEEP_SECONDS // DAY + 1, "each is kept for 15 days after another took its place"
+    assert len(days) == 15 + 1, "each is kept for 15 days after another took its place"
 
 
 def test_the_ring_fits_into_a_parameter() -> None:
     ring: list[Any] = []
     for number in range(100):
-        ring = rotated(ring, f"{number:08x}", bytes(32), now_s=2_000_000_000 + number)
+        ring = rotated(
+            ring,
+            f"{number:08x}",
+            bytes(32),
+            now_s=2_000_000_000 + number,
+            keep_seconds=CALLBACKS.keep_seconds,
+        )
     assert len(ring) == MAX_KEYS
     assert len(json.dumps(ring, separators=(",", ":"))) < 4096
 
@@ -101,4 +111,18 @@ def test_what_was_made_can_be_removed_and_that_twice(ssm: Any) -> None:
     provide(ssm, "dev", GATEWAY)
     for _ in range(2):
         remove(ssm, "dev")
-        assert [stored(ssm, name) for name in (callbacks.SIGNING_KEY, callbacks.PUBLIC_URL)] == [None, None]
+        assert [stored(ssm, name) for name in NAMES] == [None] * 3
+
+
+def test_access_tokens_have_keys_of_their_own_kind(ssm: Any) -> None:
+    provide(ssm, "dev", GATEWAY)
+    assert stored(ssm, "token-keys")["Type"] == "SecureString"
+    secrets = MemorySecrets(token_keys=stored(ssm, "token-keys")["Value"])
+    [published] = key_set(secrets)
+    assert published["crv"] == "P-256"
+
+
+def test_a_former_key_of_access_tokens_is_known_until_the_last_token_has_ended(ssm: Any) -> None:
+    provide(ssm, "dev", GATEWAY)
+    assert [rotate(ssm, "dev", TOKENS, now_s=now_s) for now_s in (DAY, DAY + 60, DAY + 3_600)] == [2, 3, 3]
+    assert TOKENS.keep_seconds >= LIFE_SECONDS + LEEWAY_SECONDS + 2 * KEPT_SECONDS

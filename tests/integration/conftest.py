@@ -16,6 +16,7 @@ from chalicelib.ports.fan import one_by_one
 from chalicelib.ports.table import Put
 from tests.support.api import ApiClient
 from tests.support.aws import create_queues, create_tables, moto
+from tests.support.mailbox import CheapHashing, MemoryMailer
 from tests.support.memory import FakeClock, FakeIds, MemorySecrets, MemoryTelemetry
 from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, TOKEN_KEYS
 
@@ -48,8 +49,10 @@ def engine(aws: Callable[[str], Any], clock: FakeClock) -> Engine:
         clock=clock,
         ids=FakeIds(),
         telemetry=MemoryTelemetry(),
-        settings=EngineSettings(),
+        settings=EngineSettings(open_to_all=True),
         secrets=MemorySecrets(signing_key=SIGNING_KEYS, token_keys=TOKEN_KEYS, public_url=PUBLIC_URL),
+        hashing=CheapHashing(),
+        mailer=MemoryMailer(),
     )
 
 

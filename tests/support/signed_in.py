@@ -3,15 +3,15 @@
 from chalicelib.domain.permissions import Role
 from chalicelib.engine.core import Engine
 from chalicelib.identity.members import Member, member_puts
-from chalicelib.identity.passwords import Cost, hashed
+from chalicelib.identity.passwords import hashed
 from chalicelib.identity.sessions import SignedIn, Visit, begin
 from chalicelib.identity.tenants import Tenant, encode_tenant
 from chalicelib.identity.users import User, encode_email, encode_user, user_of
 from chalicelib.ports.table import Put
+from tests.support.mailbox import CHEAP
 from tests.support.principals import TENANT
 
 PASSWORD = "correct horse battery"
-CHEAP = Cost(memory=8, passes=1)
 
 
 def user_named(engine: Engine, email: str = "ada@example.com", *, verified: bool = True) -> User:

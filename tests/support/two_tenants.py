@@ -19,7 +19,7 @@ from chalicelib.ports.table import Item, Key
 from tests.support.api import Answer, ApiClient
 from tests.support.memory import FakeIds
 from tests.support.principals import TENANT
-from tests.support.signed_in import bearer, joined, signed_in, user_named
+from tests.support.signed_in import PASSWORD, bearer, joined, signed_in, user_named
 from tests.support.world import World
 
 OTHER = "elsewhere"
@@ -31,6 +31,8 @@ BODIES: dict[str, Any] = {
     "POST /jobs/{job_id}/backfills": STRETCH,
     "POST /calendars": {"name": "another"},
     "POST /schedules/preview": {"schedule": "0 9 * * *"},
+    "POST /auth/password": {"current_password": PASSWORD, "new_password": "another long sentence"},
+    "DELETE /users/me": {"password": PASSWORD},
 }
 """Where the first example of the route's body will not do."""
 
@@ -105,6 +107,11 @@ def _invitation(side: Side) -> str:
     return str(side.call("POST", "/tenant/invitations", {"email": "grace@example.com"})["id"])
 
 
+def _session(side: Side) -> str:
+    """Another one of the owner's."""
+    return signed_in(side.world.engine, "owner", side.tenant, f"owner@{side.tenant}.example").session.id
+
+
 THINGS: dict[str, Make] = {
     "job_id": _job,
     "run_id": _run,
@@ -115,6 +122,7 @@ THINGS: dict[str, Make] = {
     "key_id": _key,
     "user_id": _member,
     "invitation_id": _invitation,
+    "session_id": _session,
     "revision": lambda _side: "1",
 }
 """How to make one of each, in this order: by the name of its id in paths, or by the beginning of a path."""

@@ -22,6 +22,7 @@ from chalicelib.engine.wheel.timers import Timer, decode_timer, encode_timer, pa
 from chalicelib.ports.pool import Task
 from chalicelib.ports.stop import Stop
 from chalicelib.ports.table import Item, Put, Update, Write
+from tests.support.mailbox import CheapHashing, MemoryMailer
 from tests.support.memory import (
     ClockAside,
     FakeClock,
@@ -89,14 +90,17 @@ class World:
         self.queue, self.urgent_queue, self.long_queue = lanes["fast"], lanes["urgent"], lanes["long"]
         self.telemetry = MemoryTelemetry()
         self.secrets = MemorySecrets(signing_key=SIGNING_KEYS, token_keys=TOKEN_KEYS, public_url=PUBLIC_URL)
+        self.hashing, self.mailer = CheapHashing(), MemoryMailer()
         self.engine = Engine(
             db=self.db,
             lanes=lanes,
             clock=self.clock,
             ids=FakeIds(),
             telemetry=self.telemetry,
-            settings=EngineSettings(shards=shards),
+            settings=EngineSettings(shards=shards, open_to_all=True),
             secrets=self.secrets,
+            hashing=self.hashing,
+            mailer=self.mailer,
         )
         self.executed: list[tuple[Run, int]] = []
         self.outcome: Callable[[Job, Run], Outcome] = lambda _job, _run: Succeeded({})

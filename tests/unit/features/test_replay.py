@@ -93,7 +93,8 @@ def test_after_a_day_the_key_is_free(api: ApiClient, world: World) -> None:
 
 
 def test_each_post_that_changes_something_honours_a_key() -> None:
-    posts = {route.path: route for route in routes() if route.method == "POST" and not route.public}
+    open_posts = [route for route in routes() if route.method == "POST" and not route.public]
+    posts = {route.path: route for route in open_posts if not route.secret}
     unheard = {path for path, route in posts.items() if not (route.once or route.replayed)}
     assert unheard == ONLY_COMPUTE
     both = {path for path, route in posts.items() if route.once and route.replayed}

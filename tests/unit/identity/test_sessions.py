@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import BadCredentials, BadRefreshToken, Forbidden, NotFound
+from chalicelib.domain.errors import BadCredentials, BadRefreshToken, NotFound
+from chalicelib.domain.permissions import ACCOUNT
 from chalicelib.identity.access import authenticate
 from chalicelib.identity.members import Member, member_puts, membership_key
 from chalicelib.identity.sessions import (
@@ -164,7 +165,7 @@ def test_a_refresh_changes_to_another_tenant_of_the_user(world: World) -> None:
     joined(world.engine, given.user, "viewer", "acme")
     after = again(world, given, "acme")
     assert authenticate(world.engine, bearer(after)["Authorization"]).tenant == "acme"
-    assert again(world, after).member.tenant == "acme", "it stays there"
+    assert again(world, after).session.tenant == "acme", "it stays there"
 
 
 def test_a_tenant_that_the_user_is_not_in_costs_the_token_nothing(world: World) -> None:
@@ -180,12 +181,16 @@ def test_who_left_a_tenant_goes_on_in_another(world: World) -> None:
     joined(world.engine, given.user, "viewer", "acme")
     world.db.catalog.write(Delete(("local#members", given.user.id)))
     world.db.catalog.write(Delete(membership_key("local", given.user.id)))
-    assert again(world, given).member.tenant == "acme"
+    assert again(world, given).session.tenant == "acme"
 
 
-def test_who_belongs_nowhere_cannot_sign_in(world: World) -> None:
-    with pytest.raises(Forbidden):
-        begin(world.engine, user_named(world.engine), None)
+def test_who_belongs_nowhere_signs_in_to_their_account_alone(world: World) -> None:
+    given = begin(world.engine, user_named(world.engine), None)
+    found = authenticate(world.engine, bearer(given)["Authorization"])
+    assert (given.member, found.tenant, found.permissions) == (None, given.user.id, ACCOUNT)
+    joined(world.engine, given.user, "viewer", "acme")
+    after = again(world, given)
+    assert authenticate(world.engine, bearer(after)["Authorization"]).tenant == "acme"
 
 
 def test_a_sign_in_names_its_tenant_or_gets_the_one_that_was_joined_first(world: World) -> None:
@@ -193,8 +198,8 @@ def test_a_sign_in_names_its_tenant_or_gets_the_one_that_was_joined_first(world:
     for number, tenant in enumerate(("second", "first")):
         for put in member_puts(Member(tenant, user.id, "viewer", 5 - number)):
             world.db.catalog.write(put)
-    assert begin(world.engine, user, None).member.tenant == "first"
-    assert begin(world.engine, user, "second").member.tenant == "second"
+    assert begin(world.engine, user, None).session.tenant == "first"
+    assert begin(world.engine, user, "second").session.tenant == "second"
 
 
 def test_a_sign_in_during_a_change_of_the_password_comes_too_late(world: World) -> None:
