@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from infra import audit, checks, deploy, package, restore, wheels
+    from infra import audit, checks, package, wheels
 
     match options.command:
         case "package":
@@ -59,6 +59,14 @@ def _run(options: argparse.Namespace) -> None:
             audit.audit()
         case "check":
             checks.main()
+        case _:
+            _run_on_stage(options)
+
+
+def _run_on_stage(options: argparse.Namespace) -> None:
+    from infra import deploy, restore
+
+    match options.command:
         case "config":
             deploy.configure(options.stage)
         case "deploy":
