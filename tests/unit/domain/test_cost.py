@@ -115,6 +115,7 @@ def test_what_a_run_says_that_it_used_is_what_was_counted(outcome: Any, large: i
 def test_a_run_that_was_asked_for_says_what_it_used() -> None:
     world = CountingWorld()
     job = world.job({"kind": "manual"})
+    world.engine.plans.of(world.engine, TENANT)  # a process remembers it
     world.meter.amounts.clear()
     principal = Principal(TENANT, "test")
     with world.meter.during("tick"):
