@@ -81,11 +81,6 @@ def ending(tenant: Tenant, now_ms: int) -> Update:
     return _changing(tenant, {_ENDING: now_ms})
 
 
-def entombed(tenant: str, expires_at: int) -> Update:
-    """The last of it, which keeps the door shut until nobody can be on the way in."""
-    return Update(tenant_key(tenant), set={"expires_at": expires_at})
-
-
 def _changing(tenant: Tenant, changed: Item) -> Update:
     unchanged = all_of(Is("revision", tenant.revision), Lacks(_ENDING))
     return Update(tenant_key(tenant.id), set={**changed, "revision": tenant.revision + 1}, when=unchanged)

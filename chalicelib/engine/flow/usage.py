@@ -4,9 +4,19 @@ from dataclasses import dataclass
 
 from chalicelib.domain.plans import DAY_SECONDS, PLANS, Month, Plan, month_of
 from chalicelib.engine.core import Engine
-from chalicelib.ports.table import Below, Condition, ConditionFailed, Key, Lacks, TableName, Update, any_of
+from chalicelib.ports.table import (
+    Below,
+    Condition,
+    ConditionFailed,
+    Key,
+    Lacks,
+    TableName,
+    Update,
+    all_of,
+    any_of,
+)
 
-USED = "used"
+USED, _CLOSED = "used", "closed"
 KEPT_DAYS = 400
 """How long the counter of a month stays after its end."""
 
@@ -39,11 +49,10 @@ def read_usage(engine: Engine, tenant: str) -> Usage:
 
 
 def one_job_more(tenant: str, plan: Plan | None) -> tuple[TableName, Update]:
-    """What goes into the transaction that creates a job: it is refused if the plan allows no more."""
-    limit = None if plan is None else PLANS[plan].jobs
-    return "catalog", Update(
-        jobs_key(tenant), add={USED: 1}, when=None if limit is None else room_for(1, limit)
-    )
+    """What goes into the transaction that creates a job: refused if the plan allows no more, or after the last."""
+    limit, is_open = None if plan is None else PLANS[plan].jobs, Lacks(_CLOSED)
+    room = is_open if limit is None else all_of(is_open, room_for(1, limit))
+    return "catalog", Update(jobs_key(tenant), add={USED: 1}, when=room)
 
 
 def one_job_less(tenant: str) -> tuple[TableName, Update]:
@@ -51,10 +60,15 @@ def one_job_less(tenant: str) -> tuple[TableName, Update]:
     return "catalog", Update(jobs_key(tenant), add={USED: -1})
 
 
+def no_job_any_more(tenant: str) -> tuple[TableName, Update]:
+    """What goes into the transaction that begins a tenant's end: it is refused while there are jobs."""
+    return "catalog", Update(jobs_key(tenant), set={_CLOSED: 1}, when=any_of(Lacks(USED), Below(USED, 1)))
+
+
 def refused_by_jobs(tenant: str, refused: ConditionFailed) -> bool:
     """Whether a transaction was refused since there are as many jobs as the plan allows."""
     item = refused.existing or {}
-    return (item.get("pk"), item.get("sk")) == jobs_key(tenant)
+    return (item.get("pk"), item.get("sk")) == jobs_key(tenant) and _CLOSED not in item
 
 
 def executed(tenant: str, month: Month, count: int, limit: int | None = None) -> Update:

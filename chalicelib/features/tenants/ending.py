@@ -6,17 +6,19 @@ What breaks off half way is gone on with by sending the same request again.
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.limits import limits_key
+from chalicelib.engine.flow.usage import jobs_key, no_job_any_more
+from chalicelib.engine.plans import tenant_key
 from chalicelib.engine.records import jobs_list
 from chalicelib.engine.wheel.calendars import calendars_of
 from chalicelib.features.conditional import require_match
 from chalicelib.features.tenants.service import read
-from chalicelib.identity.keys import key_key, listed_key
+from chalicelib.identity.keys import count_key, key_key, listed_key
 from chalicelib.identity.members import member_key, members_of, membership_key
-from chalicelib.identity.tenants import Tenant, ending, entombed
-from chalicelib.ports.table import ConditionFailed, Delete, Key
+from chalicelib.identity.tenants import Tenant, ending
+from chalicelib.ports.table import ConditionFailed, Delete, Key, Update
 
 KEPT_SECONDS = 90 * 86_400
-"""For how long the record of a tenant that is gone stays."""
+"""For how long the record of a tenant that is gone stays: it keeps the door shut to who is on the way in."""
 
 
 def end(engine: Engine, tenant_id: str, owner: str, name: str, if_match: str | None) -> None:
@@ -28,15 +30,16 @@ def end(engine: Engine, tenant_id: str, owner: str, name: str, if_match: str | N
     if tenant.ending_ms is None:
         _mark(engine, tenant)
         engine.witness.changed("tenant", tenant_id, {"name": tenant.name, "plan": tenant.plan}, None)
-    _check_empty(engine, tenant_id)
     _drop_keys(engine, tenant_id)
     others = [member.user for member in members_of(engine, tenant_id) if member.user != owner]
     _drop_members(engine, tenant_id, others)
     _drop_settings(engine, tenant_id)
     expires_at = engine.clock.now_ms() // 1000 + KEPT_SECONDS
     last = (member_key(tenant_id, owner), membership_key(tenant_id, owner))
+    expiring = (tenant_key(tenant_id), count_key(tenant_id), jobs_key(tenant_id))
     engine.db.transact(
-        ("catalog", entombed(tenant_id, expires_at)), *(("catalog", Delete(each)) for each in last)
+        *(("catalog", Update(each, set={"expires_at": expires_at})) for each in expiring),
+        *(("catalog", Delete(each)) for each in last),
     )
 
 
@@ -55,9 +58,10 @@ def _check_empty(engine: Engine, tenant_id: str) -> None:
 
 def _mark(engine: Engine, tenant: Tenant) -> None:
     try:
-        engine.db.transact(("catalog", ending(tenant, engine.clock.now_ms())))
+        begun = ending(tenant, engine.clock.now_ms())
+        engine.db.transact(("catalog", begun), no_job_any_more(tenant.id))
     except ConditionFailed:
-        raise Conflict("Somebody else changed this tenant at the same moment; try again.") from None
+        raise Conflict("Somebody else changed this tenant, or its jobs, at the same moment.") from None
 
 
 def _drop_keys(engine: Engine, tenant_id: str) -> None:
