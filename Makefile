@@ -15,11 +15,7 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help run reload package hashes audit check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks restore destroy config clean
-=======
-.PHONY: help run reload package check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks keys restore destroy config clean
->>>>>>> 0daa7dc (Users register, confirm their address, sign in, and get another password by mail; guessing ends in waits, for unknown accounts alike)
+.PHONY: help run reload package hashes audit check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks keys restore verify-audit destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -116,6 +112,9 @@ keys: $(VENV)/.ready ## the keys that sign access tokens of STAGE (NEW_KEY=1 sig
 restore: $(VENV)/.ready ## go on from restored tables (DISASTER=2027-01-15T13:10:00Z CATALOG= TIMERS= RUNS= AUDIT=)
 	@$(BIN)/python -m infra restore --stage $(STAGE) --disaster "$(DISASTER)" $(foreach each,catalog timers runs audit,\
 	  --$(each) "$($(shell echo $(each) | tr a-z A-Z))")
+
+verify-audit: $(VENV)/.ready ## check the audit trail of a TENANT of STAGE for tampering (ANCHOR= what it printed before)
+	@$(BIN)/python -m infra verify-audit --stage $(STAGE) --tenant "$(TENANT)" --anchor "$(ANCHOR)"
 
 destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)

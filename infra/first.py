@@ -31,8 +31,7 @@ def provide(
 ) -> Opened | None:
     """Make the tenant with an owner and a key; None if it is there already, unless another key is wanted."""
     clock, ids = SystemClock(), SystemIds()
-    names = {name: outputs[output] for name, output in _TABLES.items()}
-    db = AwsDatabase(dynamodb, names, one_by_one, clock.sleep)  # type: ignore[arg-type]
+    db = database(dynamodb, outputs, clock)
     password = secrets.token_urlsafe(16)
     first = bootstrap.First(tenant, tenant.capitalize(), PLAN, email, password)
     is_new = bootstrap.begin(db, clock, ids, first)
@@ -40,3 +39,9 @@ def provide(
         return None
     key = bootstrap.add_key(db, clock, ids, tenant)
     return Opened(tenant, key, email, password if is_new else "")
+
+
+def database(dynamodb: Any, outputs: Mapping[str, str], clock: SystemClock) -> AwsDatabase:
+    """The stage's tables."""
+    names = {name: outputs[output] for name, output in _TABLES.items()}
+    return AwsDatabase(dynamodb, names, one_by_one, clock.sleep)  # type: ignore[arg-type]

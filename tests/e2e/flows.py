@@ -54,6 +54,7 @@ class Flows:
         since = time.monotonic()
         self.jobs()
         self.calendars()
+        self.trail()
         for lane in LANES:
             self.runs(lane)
             self.work(lane)
@@ -98,6 +99,12 @@ class Flows:
             self.api.get(read)
         self.api.call("DELETE", f"/jobs/{job['id']}")
         assert self.api.call("DELETE", path).ok
+
+    def trail(self) -> None:
+        """The routes of the audit trail, which has told of what was done so far."""
+        [entry] = self.api.get("/audit?operation=POST%20/calendars&limit=1")["items"]
+        assert self.api.get(f"/audit/{entry['seq']}")["hash"] == entry["hash"]
+        assert self.api.get("/audit/verification")["ok"]
 
     def runs(self, lane: str) -> None:
         """The routes of runs and dead letters: one is redriven, another purged."""

@@ -13,6 +13,7 @@ from chalicelib.identity.trail.entries import entry_key, head_key
 from chalicelib.ports.table import Delete, Update
 from tests.support.api import HTTP_JOB, ApiClient
 from tests.support.memory import FakeClock
+from tests.support.plans import subscribe
 from tests.support.principals import TENANT, Asking, principal
 
 SECRET = "correct-horse"
@@ -184,3 +185,15 @@ def test_tampering_shows(api: ApiClient, engine: Engine, writes: Any, code: str,
     assert (found["ok"], found["problem"]["code"], found["problem"]["seq"]) == (False, code, seq)
     assert api.post("/calendars", {"name": "d"}).status == 201, "life goes on"
     assert verification(api)["ok"] == (code == "set_back"), "and what is gone stays gone"
+
+
+def test_entries_are_shown_as_long_as_the_tenants_plan_says(
+    api: ApiClient, engine: Engine, clock: FakeClock
+) -> None:
+    subscribe(engine.db, "free")
+    for name in ("a", "b"):
+        api.post("/calendars", {"name": name})
+        clock.ms += 29 * 86_400_000
+    assert [entry["seq"] for entry in items(api)] == [2]
+    assert (api.get("/audit/1").status, api.get("/audit/2").status) == (404, 200)
+    assert verification(api)["count"] == 2, "what lies there is verified, shown or not"

@@ -50,7 +50,8 @@ class _Reader:
         low = entry_key(self._tenant, anchor.seq)[1] if anchor else ""
         after, read = None, 0
         while read < self._limit:
-            page = self._db.audit.query(partition(self._tenant), low=low, limit=_PAGE, after=after)
+            most = min(_PAGE, self._limit - read)
+            page = self._db.audit.query(partition(self._tenant), low=low, limit=most, after=after)
             yield from map(decode_entry, page.items)
             read, after = read + len(page.items), page.next
             if after is None:
