@@ -40,6 +40,11 @@ def ask(sides: Two, side: Side, method: str, path: str, body: Any = None, **head
     return sides.api(method, path, body, headers={**side.headers["owner"], **headers})
 
 
+def cursor_in(answer: Answer) -> str | None:
+    found: str | None = answer.headers.get("Next-Cursor")
+    return found or answer.json["next_cursor"]
+
+
 def page(sides: Two, side: Side, route: Route, cursor: str = "") -> Answer:
     """The first item of a list of the other's things, as one of a tenant asks for it."""
     path = route.path
@@ -50,7 +55,7 @@ def page(sides: Two, side: Side, route: Route, cursor: str = "") -> Answer:
 
 @pytest.mark.parametrize("route", PAGED, ids=label)
 def test_a_cursor_of_another_tenant_leads_nowhere(sides: Two, route: Route) -> None:
-    cursor = page(sides, sides.other, route).json["next_cursor"]
+    cursor = cursor_in(page(sides, sides.other, route))
     assert cursor, "this list needs a second item in the fixture"
     assert page(sides, sides.other, route, cursor).status == 200
     answer = page(sides, sides.own, route, cursor)
