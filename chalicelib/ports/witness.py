@@ -15,7 +15,7 @@ class Witness(Protocol):
 
         That is so at a sign-in, and when a member of one tenant does something in another. The record is begun now, so
         this comes before the first write. Unavailable if it cannot be begun: then nothing must be changed. What is
-        changed from now on is told to this tenant, and to no other.
+        changed from now on is told to the tenants that were named so, and to no other.
         """
         ...
 

@@ -42,20 +42,21 @@ class RequestRecording(Recording):
     def __init__(self, engine: Engine, book: Book, asked: Opened, *, is_public: bool) -> None:
         self._engine, self._book, self._asked, self._is_public = engine, book, asked, is_public
         self._open: list[Opened] = []
-        self._changes: list[tuple[str, dict[str, Any]]] = []
+        self._acting: dict[str, None] = {}
+        self._changes: list[tuple[tuple[str, ...], dict[str, Any]]] = []
         self._bytes = 0
         self._is_repeated = False
 
     def acting(self, tenant: str, actor: str, role: str = "", session: str | None = None) -> None:
+        self._acting[tenant] = None
         if not any(each.tenant == tenant for each in self._open):
             self._begin(replace(self._asked, tenant=tenant, actor=actor, role=role, session=session))
 
     def changed(
         self, kind: str, identifier: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
     ) -> None:
-        tenant = self._open[-1].tenant if self._open else ""
         told = self._bounded({"kind": kind, "id": identifier}, *differing(before, after))
-        self._changes.append((tenant, told))
+        self._changes.append((tuple(self._acting) or tuple(each.tenant for each in self._open), told))
 
     def repeated(self) -> None:
         self._is_repeated = True
@@ -75,10 +76,10 @@ class RequestRecording(Recording):
         if is_barred and not self._open and not self._is_public:
             told = replace(_by(self._asked, principal), id=self._new_id())
             self._book.tell(self._engine, told, Outcome("refused", status, code))
+        elif status < _FAULTS and (is_barred or self._is_public):
+            self._close("refused", status, code)
         elif status >= _FAULTS or self._changes:
             self._close("failed", status, code)
-        elif is_barred or self._is_public:
-            self._close("refused", status, code)
         else:
             self._drop()
 
@@ -91,7 +92,7 @@ class RequestRecording(Recording):
 
     def _close(self, outcome: OutcomeName, status: int, code: str = "") -> None:
         for opened in self._open:
-            own = [change for tenant, change in self._changes if tenant == opened.tenant]
+            own = [change for tenants, change in self._changes if opened.tenant in tenants]
             changes = own[:MAX_CHANGES]
             if len(own) > MAX_CHANGES:
                 changes.append({"kind": "more", "id": str(len(own) - MAX_CHANGES)})
