@@ -65,12 +65,13 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a new one is to be. `created_by`: the id of a user or of a key."""
+    """What a new one is to be. `created_by`: the id of a user or of a key. `mailed`: its text will go by mail."""
 
     tenant: str
     email: str
     role: Role
     created_by: str
+    mailed: bool = False
 
 
 def written(wanted: Wanted, now_ms: int, randomness: bytes) -> tuple[Invitation, str]:
@@ -85,6 +86,7 @@ def written(wanted: Wanted, now_ms: int, randomness: bytes) -> tuple[Invitation,
         created_ms=now_ms,
         created_by=wanted.created_by,
         expires_ms=now_ms + GOOD_MS,
+        mailed=wanted.mailed,
     )
     return made, text
 
@@ -135,10 +137,10 @@ def answer_write(invitation: Invitation, status: Status, user_id: str | None) ->
     return "catalog", Update(key, set=answered, when=_unanswered(invitation))
 
 
-def mailed_write(invitation: Invitation) -> Update:
-    """Its text went to the address, and nowhere else."""
+def not_mailed_write(invitation: Invitation) -> Update:
+    """Its text is told to its writer; refused if it was answered."""
     key = invitation_key(invitation.tenant, invitation.id)
-    return Update(key, set={"mailed": 1}, when=_unanswered(invitation))
+    return Update(key, set={"mailed": 0}, when=_unanswered(invitation))
 
 
 def check_backed(engine: Engine, invitation: Invitation) -> None:

@@ -52,6 +52,19 @@ def moved(to: str) -> Mail:
     )
 
 
+def invitation(to: str, token: str, app: str) -> Mail:
+    """To come into a tenant. Which one, the answer tells: its name is what a stranger typed."""
+    way = _way(
+        app, "invitation", token, "POST /invitations/accept, or /invitations/register without an account,"
+    )
+    return Mail(
+        to,
+        "You are invited to Chronos",
+        f"Somebody invites you to work with them in Chronos. Within a week, and once:\n\n{way}\n\nIf you expect "
+        "nothing of the kind, do nothing.\n",
+    )
+
+
 def _way(app: str, page: str, token: str, request: str) -> str:
     """A link whose token no server's log and no Referer sees; without a page of ours, the token itself."""
     if app:

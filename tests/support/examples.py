@@ -292,8 +292,12 @@ class Day:
         self.api.get(f"/tenant/invitations/{made['id']}")
         self.api.get("/tenant/invitations")
         self.api.who = principal(tenant="other", actor=invited)
-        self.api.post("/invitations/accept", {"token": made["token"]})
+        self.api.post("/invitations/accept", {"token": self.world.mailer.token("grace@example.com")})
         self.api.who = owner
+        self.api.post("/tenant/invitations", {"email": "emmy@example.com"})
+        token = self.world.mailer.token("emmy@example.com")
+        newcomer = {"name": "Emmy Noether", "password": "a long sentence will do"}
+        self.api.post("/invitations/register", {**newcomer, "token": token})
 
     def _accounts(self) -> None:
         mary = {"email": "mary@example.com", "password": "a long sentence will do"}

@@ -4,5 +4,6 @@ PATHS = (
     "/tenant/invitations",
     "/tenant/invitations/{invitation_id}",
     "/invitations/accept",
+    "/invitations/register",
     "/invitations/decline",
 )

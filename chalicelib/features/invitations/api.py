@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chalicelib.domain.errors import Conflict, Gone, NotFound, Unavailable
+from chalicelib.domain.errors import Conflict, Gone, NotFound, TooManyRequests, Unavailable
 from chalicelib.engine.core import Engine
+from chalicelib.features.auth.views import Email, NewPassword, PersonName
 from chalicelib.features.base import Answer, Body, Request, Response, Route
-from chalicelib.features.invitations import service
+from chalicelib.features.invitations import answering, service
+from chalicelib.features.invitations.answering import Newcomer
 from chalicelib.features.invitations.views import (
     InvitationPage,
     InvitationView,
@@ -22,14 +24,6 @@ from chalicelib.features.tenants.views import MembershipView, membership_view
 from chalicelib.identity.invitations import MAX_A_DAY, PREFIX, Wanted
 from chalicelib.identity.members import Member
 
-Email = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True,
-        max_length=254,
-        pattern=r"^[^\s@<>,;:\"()\[\]\\]{1,64}@[^\s@<>,;:\"()\[\]\\]{3,189}$",
-    ),
-]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -48,6 +42,13 @@ class Invited(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
     token: Text = Field(description="The text of the invitation.", repr=False)
+
+
+class InvitedNewcomer(Invited):
+    """What the invited show and choose who have no account yet."""
+
+    name: PersonName
+    password: NewPassword
 
 
 def create_invitation(engine: Engine, request: Request) -> Response:
@@ -78,18 +79,24 @@ def delete_invitation(engine: Engine, request: Request) -> Response:
 
 def accept_invitation(engine: Engine, request: Request) -> Response:
     body: Invited = request.body
-    return _joined(engine, request, service.accept(engine, request.principal.actor, body.token))
+    return _joined(engine, request, answering.accept(engine, request.principal.actor, body.token))
+
+
+def register_invited(engine: Engine, request: Request) -> Response:
+    body: InvitedNewcomer = request.body
+    newcomer = Newcomer(body.name, body.password, request.origin.address)
+    return _joined(engine, request, answering.register(engine, newcomer, body.token), 201)
 
 
 def decline_invitation(engine: Engine, request: Request) -> Response:
     body: Invited = request.body
-    service.decline(engine, body.token)
+    answering.decline(engine, body.token)
     return Response(status=204)
 
 
-def _joined(engine: Engine, request: Request, member: Member) -> Response:
+def _joined(engine: Engine, request: Request, member: Member, status: int = 200) -> Response:
     tenant = read_tenant(engine, member.tenant)
-    return Response(membership_view(tenant, member, request.tenant))
+    return Response(membership_view(tenant, member, request.tenant), status)
 
 
 _TOKEN = {"token": f"{PREFIX}01MCCKG2G0B4D6F8H1J3K5M7N9_..."}
@@ -157,6 +164,26 @@ ROUTES = (
         answers=(Answer(description="The membership.", model=MembershipView),),
         errors=(Conflict, Gone, NotFound),
         replayed=True,
+    ),
+    Route(
+        method="POST",
+        path="/invitations/register",
+        handler=register_invited,
+        summary="Accept an invitation without an account",
+        tag="invitations",
+        public=True,
+        secret=True,
+        description="Makes an account with the address that the invitation is for, also where registering is closed to "
+        "strangers. The address counts as confirmed if the token came by mail. Sign in then, with "
+        "`POST /auth/login`.",
+        body=Body(
+            model=InvitedNewcomer,
+            examples={
+                "usual": {**_TOKEN, "name": "Grace Hopper", "password": "a long sentence will do"},
+            },
+        ),
+        answers=(Answer(description="The membership.", status=201, model=MembershipView),),
+        errors=(Conflict, Gone, NotFound, TooManyRequests, Unavailable),
     ),
     Route(
         method="POST",

@@ -1,11 +1,17 @@
 """Invitations: for one address, once, and only as long as who wrote them may still write them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import Unavailable
+from chalicelib.identity.attempts import MAIL
 from chalicelib.identity.invitations import MAX_A_DAY
+from chalicelib.identity.users import encode_user, user_of
+from chalicelib.ports.mail import Mail
+from chalicelib.ports.table import Put
 from tests.support.api import Answer
 from tests.support.callers import Caller, member
 from tests.support.interference import Interfered, interfered
@@ -18,7 +24,10 @@ DAY = 86_400
 
 @pytest.fixture
 def world() -> World:
-    return World()
+    """Without mail: who writes an invitation is told its text."""
+    world = World()
+    world.engine = replace(world.engine, mailer=None)
+    return world
 
 
 @pytest.fixture
@@ -205,3 +214,110 @@ def test_invitations_are_listed_the_latest_first_in_pages(admin: Caller, world: 
     assert {each["status"] for each in member(world)("GET", "/tenant/invitations").json["items"]} == {
         "expired"
     }
+
+
+NEWCOMER = {"name": "Grace Hopper", "password": "a long sentence will do"}
+
+
+class Nowhere:
+    """A mailer that does not get through."""
+
+    def send(self, _mail: Mail) -> None:
+        raise Unavailable("SES did not answer.")
+
+
+@pytest.fixture
+def mailing(world: World, admin: Caller) -> World:
+    """The same with mail."""
+    object.__setattr__(world.engine, "mailer", world.mailer)
+    return world
+
+
+def register(who: Caller, token: str, **fields: str) -> Answer:
+    return who("POST", "/invitations/register", {**NEWCOMER, "token": token, **fields})
+
+
+def test_what_is_mailed_is_told_nobody_else(mailing: World, admin: Caller, grace: Caller) -> None:
+    made = invite(admin)
+    assert (made["mailed"], made["token"]) == (True, None)
+    (mail,) = mailing.mailer.sent
+    assert (mail.to, "Ada" in mail.text, "Local" in mail.text) == (INVITED, False, False)
+    assert accept(grace, {"token": mailing.mailer.token(INVITED)}).status == 200
+
+
+UNSENT: list[tuple[str, Callable[[World], object]]] = [
+    ("no mail", lambda world: object.__setattr__(world.engine, "mailer", None)),
+    ("no way through", lambda world: object.__setattr__(world.engine, "mailer", Nowhere())),
+    ("a host without an address", lambda world: confirm(world, "ada@example.com", verified=False)),
+]
+
+
+def confirm(world: World, email: str, *, verified: bool) -> None:
+    user = user_of(world.engine, email)
+    assert user
+    world.engine.db.catalog.write(Put(encode_user(replace(user, verified=verified))))
+
+
+@pytest.mark.parametrize("spoil", [spoil for _, spoil in UNSENT], ids=[why for why, _ in UNSENT])
+def test_what_cannot_be_mailed_is_told_and_shows_nothing_of_the_address(
+    mailing: World, admin: Caller, spoil: Callable[[World], object]
+) -> None:
+    spoil(mailing)
+    made = invite(admin)
+    assert made["mailed"] is False
+    assert register(admin, made["token"]).status == 201
+    user = user_of(mailing.engine, INVITED)
+    assert user
+    assert not user.verified
+
+
+def test_an_address_that_had_too_many_mails_is_left_alone(mailing: World, admin: Caller) -> None:
+    told = [invite(admin)["mailed"] for _ in range(6)]
+    assert told == [True] * MAIL.free + [False] * (6 - MAIL.free)
+    assert len(mailing.mailer.sent) == MAIL.free
+
+
+def test_who_has_no_account_makes_one_by_the_invitation_and_signs_in(mailing: World, admin: Caller) -> None:
+    invite(admin)
+    answer = register(admin, mailing.mailer.token(INVITED))
+    assert (answer.status, answer.json["id"], answer.json["role"]) == (201, TENANT, "editor")
+    user = user_of(mailing.engine, INVITED)
+    assert user
+    assert (user.verified, user.name) == (True, NEWCOMER["name"])
+    login = admin("POST", "/auth/login", {"email": INVITED, "password": NEWCOMER["password"]})
+    assert (login.status, login.json["tenant"]) == (200, TENANT)
+
+
+def test_the_mail_confirms_the_address_of_who_accepts(mailing: World, admin: Caller, grace: Caller) -> None:
+    confirm(mailing, INVITED, verified=False)
+    invite(admin)
+    assert accept(grace, {"token": mailing.mailer.token(INVITED)}).status == 200
+    user = user_of(mailing.engine, INVITED)
+    assert user
+    assert user.verified
+
+
+def test_nobody_registers_with_an_address_that_has_an_account(
+    mailing: World, admin: Caller, grace: Caller
+) -> None:
+    invite(admin)
+    token = mailing.mailer.token(INVITED)
+    assert register(admin, token).status == 409
+    assert accept(grace, {"token": token}).status == 200
+
+
+def test_of_two_who_register_at_once_one_does(mailing: World, admin: Caller, db: Interfered) -> None:
+    invite(admin)
+    token, answers = mailing.mailer.token(INVITED), list[Answer]()
+    db.before, db.times = lambda: answers.append(register(admin, token)), 1
+    answers.append(register(admin, token))
+    assert [each.status for each in answers] == [201, 409]
+
+
+def test_a_weak_password_uses_up_no_invitation(mailing: World, admin: Caller) -> None:
+    invite(admin)
+    token = mailing.mailer.token(INVITED)
+    refused = register(admin, token, password="password")
+    assert (refused.status, list(refused.pointers)) == (422, ["/password"])
+    assert mailing.hashing.count == 0
+    assert register(admin, token).status == 201
