@@ -336,7 +336,7 @@ def test_the_trail_tells_of_sign_ins_right_and_wrong_and_of_what_is_done_by_mail
         ("POST /auth/login", "user_", "refused", "bad_credentials"),
         ("POST /auth/password/reset", "user_", "done", ""),
         ("POST /auth/login", "user_", "done", ""),
-        ("POST /auth/refresh", "user_", "failed", "bad_refresh_token"),
+        ("POST /auth/refresh", "user_", "refused", "bad_refresh_token"),
     ]
 
 
