@@ -53,7 +53,7 @@ def of_deprecation(deprecation: Deprecation | None, path: Mapping[str, str]) -> 
     if deprecation is None:
         return {}
     successor = STAGE_PREFIX + deprecation.successor.format(
-        **{name: quote(value, safe="") for name, value in path.items()}
+        **{name: quote(value, safe="", errors="replace") for name, value in path.items()}
     )
     found = {
         "Deprecation": f"@{int(_midnight(deprecation.since).timestamp())}",
