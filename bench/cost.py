@@ -27,6 +27,7 @@ from chalicelib.ports.table import Put
 from infra.project import defaults
 from infra.template import infra_template
 from tests.support.counting import CountingWorld, Meter
+from tests.support.plans import subscribe
 
 Scenario = Literal["full", "sparse", "alone"]
 COUNT: dict[Scenario, int] = {"full": 1000, "sparse": 1000, "alone": 1}
@@ -135,6 +136,7 @@ STEPS = {
     "tick send": "tick_ring",
     "work get": "start",
     "work put": "start",
+    "work update local of catalog": "count",
     "work update": "finish",
 }
 
@@ -146,6 +148,7 @@ def _step(call: str) -> str:
 def counted(scenario: Scenario) -> Meter:
     """The units of a tick and of all the work that it gives."""
     world = CountingWorld(NOON)
+    subscribe(world.db, "pro")
     for job in _due_jobs(scenario, world.engine.settings.shards):
         timer = first_timer(job, NOON)
         if timer is None:
@@ -221,8 +224,12 @@ def repair_usd(prices: Prices) -> float:
 def saved_usd(prices: Prices) -> float:
     """A million jobs saved by the API: its writes, and 30 ms of its function. API Gateway's own price is not in it."""
     world = CountingWorld(NOON)
+    subscribe(world.db, "pro")
+    engine = world.engine
+    engine.plans.of(engine, "local")
+    world.meter.amounts.clear()
     definition = {"name": "hourly", "type": "dummy", "schedule": "30 4 * * *"}
-    service.create(world.engine, "local", definition_of(definition))
+    service.create(engine, "local", definition_of(definition))
     units = Usage(write_units=world.meter.total("write_units"), read_units=world.meter.total("read_units"))
     compute = Usage(invocations=1, gb_seconds=0.03 * memory_of("api_handler") / 1024, log_bytes=300)
     return (units + compute).total_usd(prices) * 1e6

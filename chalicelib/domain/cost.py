@@ -26,8 +26,13 @@ SIDE_BY_SIDE = 160
 """So many runs of a tick lie side by side in their partitions: the auditor reads them as ranges, others one by one."""
 RETRY_WRITES, RETRY_READS = 5, 2
 """What a retry takes beside its start: its attempt's end in a transaction with a timer, a journal page, a delete."""
-ASKED_WRITES, ASKED_READS = 8, 3
-"""What a run that was asked for takes more: the record and a timer in a transaction, a journal page, a delete."""
+ASKED_WRITES, ASKED_READS = 8, 4
+"""What a run that was asked for takes more: the record and a timer in a transaction, a journal page, a delete.
+
+And a look whether the month has executions left.
+"""
+TENANTS_READS, COUNTER_WRITES = 2, 1
+"""Of a batch whose worker has not read the tenant's limits and plan of late; and of one that counts executions."""
 RECORDING_MS = 10
 """What an invocation goes on for while it records a run's end: it cannot be in that record."""
 
@@ -174,8 +179,8 @@ def _dispatched(sizes: Sizes, setting: Setting, a_tick: float) -> Usage:
 def _worked(sizes: Sizes, *, share: float, gb_seconds: float, starts: int = 1, ends: int = 1) -> Usage:
     """`share`: how much of invocations, and of their requests and logs, is the run's. Its index entry is one write."""
     return Usage(
-        write_units=starts + ends * _record(sizes) + 1,
-        read_units=starts * ceil(sizes.job / READ_BYTES),
+        write_units=starts + ends * _record(sizes) + 1 + COUNTER_WRITES * share / max(1, ends),
+        read_units=starts * ceil(sizes.job / READ_BYTES) + TENANTS_READS * share / max(1, ends),
         queue_requests=2 * share,
         invocations=share,
         gb_seconds=gb_seconds,

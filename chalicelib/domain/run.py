@@ -68,7 +68,7 @@ TRANSITIONS = (
         None,
         _S.SKIPPED,
         "worker",
-        "the job was paused, edited or deleted after dispatch, skips it, or has no slot",
+        "the job was paused, edited or deleted after dispatch, skips it, has no slot, or no executions are left",
     ),
     Transition(None, _S.SKIPPED, "dispatcher", "the tables were restored to before it was dispatched"),
     Transition(_S.PENDING, _S.SKIPPED, "dispatcher", "the tables were restored: it may have run since"),
@@ -81,7 +81,10 @@ TRANSITIONS = (
     ),
     Transition(_S.PENDING, _S.RUNNING, "worker", "the first attempt starts"),
     Transition(
-        _S.PENDING, _S.SKIPPED, "worker", "the job was deleted, its start deadline passed, or has no slot"
+        _S.PENDING,
+        _S.SKIPPED,
+        "worker",
+        "the job was deleted, its start deadline passed, it has no slot, or no executions are left",
     ),
     Transition(_S.RETRYING, _S.SKIPPED, "worker", "the job was deleted between attempts"),
     Transition(_S.RETRYING, _S.RUNNING, "worker", "the next attempt starts"),

@@ -11,7 +11,7 @@ from chalicelib.domain.schedule import CronSchedule, IntervalSchedule, ManualSch
 
 WarningCode = Literal["day_rule", "frequent", "dst_gap", "dst_overlap", "never_fires"]
 
-USD_PER_RUN = (3.70e-6, 5.94e-6)
+USD_PER_RUN = (3.78e-6, 6.59e-6)
 """The price of a run in full batches, and of one that is alone in its batch, as `python -m bench cost` counts it at the
 prices of `prices.py`, on arm64. What your target costs is not in it."""
 

@@ -2,9 +2,9 @@
 
 from chalicelib.domain.errors import QuotaExceeded
 from chalicelib.domain.instants import rfc3339
-from chalicelib.domain.plans import PLANS, Feature, Plan, require
+from chalicelib.domain.plans import PLANS, Feature, Plan, month_of, require
 from chalicelib.engine.core import Engine
-from chalicelib.engine.flow.usage import Usage, read_usage
+from chalicelib.engine.flow.usage import read_executions, read_usage
 
 WHERE = "GET /tenant/usage shows what is used."
 
@@ -17,12 +17,18 @@ def require_feature(engine: Engine, tenant: str, feature: Feature) -> None:
 def require_executions(engine: Engine, tenant: str) -> None:
     """QuotaExceeded if the month's executions are used up: what is asked for now could not start."""
     plan = engine.plans.of(engine, tenant)
-    if plan is None or PLANS[plan].executions is None:
+    limit = None if plan is None else PLANS[plan].executions
+    if plan is None or limit is None:
         return
-    usage = read_usage(engine, tenant)
-    refused = _over(usage, plan)
-    if refused is not None:
-        raise refused
+    month = month_of(engine.clock.now_ms())
+    used = read_executions(engine, tenant, month)
+    if used < limit:
+        return
+    until = rfc3339(month.end_ms)
+    message = f"The {limit} executions a month of the plan {plan} are used up until {until}. {WHERE}"
+    raise QuotaExceeded(
+        message, quota="executions", plan=plan, limit=limit, used=used, resets_ms=month.end_ms
+    )
 
 
 def too_many_jobs(engine: Engine, tenant: str, plan: Plan) -> QuotaExceeded:
@@ -33,15 +39,3 @@ def too_many_jobs(engine: Engine, tenant: str, plan: Plan) -> QuotaExceeded:
         f"The plan {plan} allows {limit} jobs, and there are {used}: delete one, or change the plan. {WHERE}"
     )
     return QuotaExceeded(message, quota="jobs", plan=plan, limit=limit, used=used)
-
-
-def _over(usage: Usage, plan: Plan) -> QuotaExceeded | None:
-    limit, resets_ms = PLANS[plan].executions, usage.month.end_ms
-    if limit is None or usage.executions < limit:
-        return None
-    message = (
-        f"The {limit} executions a month of the plan {plan} are used up until {rfc3339(resets_ms)}. {WHERE}"
-    )
-    return QuotaExceeded(
-        message, quota="executions", plan=plan, limit=limit, used=usage.executions, resets_ms=resets_ms
-    )

@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     rules_effects.once,
     rules_effects.limits_are_kept,
     rules_effects.gates_are_kept,
+    rules_effects.executions_are_counted,
     rules_effects.never_beside_itself,
     rules_effects.cancelled_stay_so,
     rules_effects.on_time,

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chalicelib.domain.plans import PLANS
 from tests.simulation import oracle
 from tests.simulation.history import Effect, Told, Version
 from tests.simulation.kernel import Process
-from tests.simulation.simulation import Outcome
+from tests.simulation.simulation import PLAN, Outcome
+from tests.support.plans import counted_executions
 
 SECOND, MINUTE = 1_000, 60_000
 SKEW_MS = 5_000
@@ -87,6 +89,12 @@ class Facts:
     @cached_property
     def epochs(self) -> dict[str, list[Epoch]]:
         return {job: list(_epochs(versions)) for job, versions in self.history.versions.items()}
+
+    @property
+    def uncounted(self) -> int:
+        """How many executions are left of the month in the end, as the tenant's counter has it."""
+        used = counted_executions(self.outcome.world.db, self.outcome.start_ms)
+        return (PLANS[PLAN].executions or 0) - used
 
     def recorded_ms(self, job: str, nominal_ms: int) -> float:
         """When the occurrence was first on record: as a run, or in a range of skips."""

@@ -65,7 +65,8 @@ FAILING = Focus(
 )
 """Attempts that fail, and are cancelled meanwhile."""
 
-
+BUSY = Focus({**FREQUENT, **SIMPLE, "config": {}})
+"""Many short runs."""
 FOLLOWING = Focus(
     {
         **FREQUENT,
@@ -228,6 +229,7 @@ GUARDS = (
         Cut("engine.running.heartbeat:beat", "now_ms >= run.lease_ms - ABANDON_MS", "False"),
         "two at once, double",
         LASTING,
+        seed=27,
     ),
     _guard(
         "an Idempotency-Key is noted with what it makes",
@@ -249,6 +251,7 @@ GUARDS = (
         Cut("features.jobs.service:_commit", "if timer is not None:", "if False:"),
         "lost",
         storm=3,
+        seed=10,
     ),
     _guard(
         "calendars are asked",
@@ -274,6 +277,13 @@ GUARDS = (
         Cut("engine.flow.start:is_too_late", "now_ms > due_ms", "0 > due_ms"),
         "too late",
         Focus({"start_deadline_seconds": 30}, {"dark_hours": 1.0, "delay": 0.2}),
+    ),
+    _guard(
+        "executions are set aside if the month has room for them",
+        Cut("engine.flow.usage:executed", "None if limit is None else room_for(count, limit)", "None"),
+        "quota",
+        BUSY,
+        seed=2,
     ),
     _guard(
         "work that is followed is stopped before its run is cancelled",

@@ -122,6 +122,19 @@ def _had_stood_still(effect: Effect) -> bool:
     return any(since <= effect.started_ms for since, _ in effect.process.frozen)
 
 
+def executions_are_counted(facts: Facts) -> Iterator[Violation]:
+    """No more runs start than the month has room for; where nothing goes wrong, exactly those are counted."""
+    left = facts.outcome.scenario.left
+    if left is None:
+        return
+    started = sum(changes[-1].after["starts"] > 0 for changes in facts.history.changes.values())
+    if started > left:
+        yield Violation("quota", "the month", f"{started} runs have started where {left} were left")
+    counted = left - facts.uncounted
+    if counted < started or (facts.is_calm and counted > started):
+        yield Violation("quota", "the month", f"{started} runs have started, and {counted} are counted")
+
+
 def never_beside_itself(facts: Facts) -> Iterator[Violation]:
     """No run is carried out by two workers at once."""
     for run, effects in facts.effects.items():

@@ -11,6 +11,8 @@ LEASE_AND_PATIENCE_MS = 260_000
 """The longest that a slot may outlast its run: a lease, its margin, and the patience between attempts."""
 KEPT_MS = 900_000
 """Likewise of a run that has waited for its callback."""
+SET_ASIDE = 50
+"""Executions that batches may have set aside at one moment, and given back."""
 
 
 def none_is_lost(facts: Facts) -> Iterator[Violation]:
@@ -137,7 +139,14 @@ def _has_cause(facts: Facts, record: Record, written_ms: float) -> bool:
                 and written_ms + SKEW_MS > record.nominal_ms + limit * 1000
                 for doc in known
             )
+        case "quota":
+            return _is_used_up(facts)
     return False
+
+
+def _is_used_up(facts: Facts) -> bool:
+    """Whether the month has come near its end: what batches had set aside, and have given back since, counts too."""
+    return facts.outcome.scenario.left is not None and facts.uncounted < SET_ASIDE
 
 
 def _was_crowded(facts: Facts, record: Record, written_ms: float) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
+from chalicelib.domain.plans import Plan
 from tests.simulation.chaos import CALM, USUAL, Rates
 from tests.simulation.definitions import Focus
 from tests.simulation.history import History
@@ -11,8 +12,10 @@ from tests.simulation.servers import Server
 from tests.simulation.users import User, declare_calendar
 from tests.simulation.world import MINUTE_MS, World
 from tests.support.limited import limit
+from tests.support.plans import spend
 
 HOUR_MS = 3_600_000
+PLAN: Plan = "pro"
 HEALING_MINUTES = 75
 """How long the world is well before the end: the lane `long` hides a message for 15 minutes, up to three times."""
 DAYS = (
@@ -37,6 +40,11 @@ class Scenario:
     def is_limited(self) -> bool:
         """Every sixth seed lives under limits."""
         return self.seed % 6 == 5
+
+    @property
+    def left(self) -> int | None:
+        """So many executions are left of the month for every sixth seed; None: its tenant has no plan."""
+        return 5 * self.jobs if self.seed % 6 == 2 else None
 
     @property
     def rates(self) -> Rates:
@@ -75,6 +83,8 @@ def simulate(scenario: Scenario) -> Outcome:
     world.start(healed_ms)
     if scenario.is_limited:
         limit(world.db, **LIMITS)
+    if scenario.left is not None:
+        spend(world.db, PLAN, left=scenario.left, at_ms=start_ms)
     for number in range(1, scenario.jobs + 1):
         user = User(world, number, healed_ms, scenario.focus)
         world.kernel.at(start_ms + 10_000, lambda user=user: world.kernel.begin("user", user.live))

@@ -109,13 +109,19 @@ def is_too_late(job: Job, message: RunMessage, due_ms: int, *, now_ms: int) -> b
 
 
 def decide_start(
-    job: Job | None, existing: Run | None, message: RunMessage, *, owner: str, now_ms: int
+    job: Job | None,
+    existing: Run | None,
+    message: RunMessage,
+    *,
+    owner: str,
+    now_ms: int,
+    has_room: bool = True,
 ) -> Decision:
-    """What to do about a message that is due now.
+    """What to do about a message that is due now. `has_room`: the month's executions are not used up.
 
     A run that waits is what its record says: a backfill's, though the schedule's own message may ring it too.
     """
-    reason = _unwanted(job, message, message.due_ms, now_ms)
+    reason = _unwanted(job, message, message.due_ms, now_ms) or (None if has_room else "quota")
     if existing is None:
         return Skip(reason) if reason else Start()
     if existing.is_final:
@@ -131,6 +137,7 @@ def decide_start(
     if existing.attempt != message.attempt - 1:
         return Drop()
     reason = _unwanted(job, replace(message, trigger=existing.trigger), existing.due_ms, now_ms)
+    reason = reason or (None if has_room else "quota")
     return Skip(reason, existing) if reason else Start(existing)
 
 

@@ -48,6 +48,12 @@ def read_usage(engine: Engine, tenant: str) -> Usage:
     return Usage(engine.plans.of(engine, tenant), month, *counts)
 
 
+def read_executions(engine: Engine, tenant: str, month: Month) -> int:
+    """How many have been counted in the month."""
+    item = engine.db.catalog.get(executions_key(tenant, month))
+    return max(0, int(item[USED])) if item else 0
+
+
 def one_job_more(tenant: str, plan: Plan | None) -> tuple[TableName, Update]:
     """What goes into the transaction that creates a job: refused if the plan allows no more, or after the last."""
     limit, is_open = None if plan is None else PLANS[plan].jobs, Lacks(_CLOSED)

@@ -11,7 +11,7 @@ WHY_SKIPPED: Mapping[str, str] = {
     "paused": "The job was paused when it was due.",
     "skip_next": "It was among the next occurrences that were to be skipped, as asked.",
     "policy": "A policy forbade it.",
-    "quota": "A quota was used up.",
+    "quota": "The executions that the tenant's plan allows in a month were used up.",
     "superseded": "The job was changed or deleted after it had been dispatched, and before it could start.",
     "start_deadline": "It could not start within the job's start deadline.",
     "buffer_full": "As many runs as the job's buffer holds were waiting for a slot already.",

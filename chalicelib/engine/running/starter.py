@@ -68,7 +68,9 @@ class Starter:
             item = self._engine.db.runs.get(run_key(message.tenant, message.run_id))
             existing = decode_run(item) if item else None
             now_ms = self._engine.clock.now_ms()
-            decision = decide_start(job, existing, message, owner=ticket.owner, now_ms=now_ms)
+            decision = decide_start(
+                job, existing, message, owner=ticket.owner, now_ms=now_ms, has_room=ticket.has_room
+            )
             try:
                 run = self._carry_out(decision, ticket, job)
             except ConditionFailed:
@@ -86,7 +88,7 @@ class Starter:
         message, now_ms = ticket.message, self._engine.clock.now_ms()
         if message.attempt > 1 or message.trigger != "schedule" or message.called:
             return False
-        if STARTS_NOTHING in message.passed:
+        if STARTS_NOTHING in message.passed or not ticket.has_room:
             return False
         if job.concurrency.policy != "allow":
             return False

@@ -14,6 +14,7 @@ from chalicelib.domain.run import Run
 from chalicelib.engine.core import Engine
 from chalicelib.engine.flow.admission import Admission
 from chalicelib.engine.flow.breakers import Breakers
+from chalicelib.engine.flow.executions import Executions, owed
 from chalicelib.engine.flow.limits import KnownLimits
 from chalicelib.engine.flow.pacing import Pacer
 from chalicelib.engine.flow.ticket import Ticket
@@ -51,6 +52,7 @@ class Worker:
         self._admission = Admission(engine, self._limits)
         self._breakers = Breakers(engine, self._limits)
         self._pacer = Pacer(engine, self._limits)
+        self._executions = Executions(engine)
 
     def work(self, deliveries: Sequence[Delivery], *, deadline: float) -> list[str]:
         """Work off a batch before `deadline` (monotonic seconds); the ids of the deliveries that must come again."""
@@ -65,6 +67,7 @@ class Worker:
                 self._tell("A batch cannot start; its messages come again.", error)
                 batch.again.update(ticket.delivery_id for ticket in tickets)
         self._record_until(None, batch)
+        self._executions.settle(batch.owed)
         left = deadline - self._engine.clock.monotonic()
         self._pool.wait(batch.aside, max(0.0, left), for_all=True)
         return sorted(batch.again)
@@ -106,6 +109,7 @@ class Worker:
         tickets, later = self._pacer.paced(tickets, jobs, due_ms)
         for moment_ms, held in later.items():
             batch.agenda[moment_ms] += held
+        tickets = self._executions.admitted(tickets, jobs, due_ms)
         self._hold_until(due_ms, batch)
         for ticket, run in self._starter.start_fresh(tickets, jobs):
             task = self._pool.submit(self._attempt, ticket, jobs.get(ticket.job_key), run, batch)
@@ -122,6 +126,7 @@ class Worker:
     def _attempt(self, ticket: Ticket, job: Job | None, run: Run | None, batch: "_Batch") -> Ended | None:
         """In the pool: start the run if that is still to do, execute it; what became of it, None if it is not ours."""
         run = run or self._starter.start_one(ticket, job)
+        batch.owed.append((ticket, owed(ticket, run)))
         if job is None and run is not None and run.handle is not None:
             job = self._starter.gone(run)
         if job is None or run is None:
@@ -225,10 +230,12 @@ class Worker:
         """The jobs that exist. Messages of a job that cannot be read come again."""
         jobs: dict[Key, Job] = {}
         limits = self._limits.unknown({ticket.message.tenant for ticket in tickets})
-        found = self._engine.db.catalog.get_many({ticket.job_key for ticket in tickets} | limits)
+        plans = self._engine.plans.unknown(self._engine, {ticket.message.tenant for ticket in tickets})
+        found = self._engine.db.catalog.get_many({ticket.job_key for ticket in tickets} | limits | plans)
         self._limits.learn(limits, found)
+        self._engine.plans.learn(self._engine, plans, found)
         for key, item in found.items():
-            if key in limits:
+            if key in limits | plans:
                 continue
             try:
                 jobs[key] = decode_job(item)
@@ -251,7 +258,7 @@ class Worker:
 @dataclass(slots=True)
 class _Batch:
     """The state of one batch: what is still to begin, by its moment (epoch ms); attempts under way by their deliveries;
-    the deliveries that must come again.
+    the deliveries that must come again; what executions are still to be counted.
     """
 
     deadline: float
@@ -259,6 +266,7 @@ class _Batch:
     agenda: dict[int, list[Ticket]] = field(default_factory=lambda: defaultdict(list))
     pending: dict[Task[Ended | None], str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
+    owed: list[tuple[Ticket, int]] = field(default_factory=list)
     aside: list[Task[None]] = field(default_factory=list)
     _active: dict[int, Active] = field(default_factory=dict)
 

@@ -19,6 +19,7 @@ from chalicelib.identity.principal import Principal
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.run_log import RunLog
 from tests.support.counting import CountingWorld
+from tests.support.plans import subscribe
 from tests.support.world import NOON, TENANT
 
 
@@ -26,8 +27,8 @@ from tests.support.world import NOON, TENANT
     ("scenario", "most", "why"),
     [
         ("full", 4.0, "what was promised for full batches"),
-        ("sparse", 6.2, "alone in a batch: the hold counts ten times"),
-        ("alone", 8.6, "a journal page, a send and a whole hold each"),
+        ("sparse", 6.7, "alone in a batch: the hold counts ten times, and so does the counter"),
+        ("alone", 9.3, "a journal page, a send and a whole hold each"),
     ],
 )
 def test_a_million_runs_cost_at_most(scenario: bench.Scenario, most: float, why: str) -> None:
@@ -50,9 +51,9 @@ def test_the_steps_add_up_to_what_the_amounts_cost() -> None:
     }
 
 
-def test_five_write_units_a_run_and_a_page_for_all() -> None:
+def test_five_write_units_a_run_and_a_page_and_a_counter_for_many() -> None:
     meter = bench.counted("full")
-    assert meter.total("write_units") / 1000 == pytest.approx(5, abs=0.05)
+    assert meter.total("write_units") / 1000 == pytest.approx(5.1, abs=0.05)
     assert meter.total("read_units") / 1000 == pytest.approx(2.1, abs=0.05)
 
 
@@ -67,6 +68,13 @@ def test_a_job_with_many_runs_a_minute_moves_its_timer_once() -> None:
     often = estimated(CROWDED, Sizes(), seconds=0, memory_mb=256, a_tick=60)
     seldom = estimated(CROWDED, Sizes(), seconds=0, memory_mb=256, a_tick=1 / 1440)
     assert seldom.write_units - often.write_units == pytest.approx(2 - 2 / 60)
+
+
+def subscribed() -> CountingWorld:
+    """A world whose tenant's executions are counted."""
+    world = CountingWorld()
+    subscribe(world.db, "pro")
+    return world
 
 
 def counted(world: CountingWorld) -> Usage:
@@ -100,7 +108,7 @@ RETRY = {"strategy": "fixed", "initial_delay_seconds": 1, "jitter": "none"}
     ],
 )
 def test_what_a_run_says_that_it_used_is_what_was_counted(outcome: Any, large: int, why: str) -> None:
-    world = CountingWorld()
+    world = subscribed()
     world.outcome = outcome
     world.job("1 * * * *", retry=RETRY)
     world.meter.amounts.clear()
@@ -108,12 +116,12 @@ def test_what_a_run_says_that_it_used_is_what_was_counted(outcome: Any, large: i
     [run] = world.runs()
     used, real = usage_of(run), counted(world)
     assert used.write_units + 1 == pytest.approx(real.write_units, abs=1), f"{why}; the page is its own here"
-    assert used.read_units == pytest.approx(real.read_units, abs=1.1), why
+    assert used.read_units == pytest.approx(real.read_units, abs=1.4), f"{why}; it is not audited yet here"
     assert used.write_units > 5 + large
 
 
 def test_a_run_that_was_asked_for_says_what_it_used() -> None:
-    world = CountingWorld()
+    world = subscribed()
     job = world.job({"kind": "manual"})
     world.engine.plans.of(world.engine, TENANT)  # a process remembers it
     world.meter.amounts.clear()
@@ -135,7 +143,7 @@ def lines(log: RunLog) -> None:
 
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_the_lines_of_a_run_are_part_of_what_it_used(attempts: int) -> None:
-    world = CountingWorld()
+    world = subscribed()
 
     def executed(_job: Job, run: Run, _until: float, contact: Contact) -> Outcome:
         lines(contact.log)
