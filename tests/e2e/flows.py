@@ -25,6 +25,7 @@ from infra.local import job_role
 from infra.local.fixtures import Stack
 from infra.local.stack import STAGE
 from tests.e2e.conftest import Api, in_seconds, ms
+from tests.e2e.people import Newcomer
 from tests.support.aws import emulated
 from tests.support.target import target
 from tests.support.waiting import eventually
@@ -55,6 +56,7 @@ class Flows:
         self.jobs()
         self.calendars()
         self.trail()
+        self.accounts()
         for lane in LANES:
             self.runs(lane)
             self.work(lane)
@@ -76,6 +78,16 @@ class Flows:
         eventually(lambda: time.monotonic() - since > 3)
         self.api.post(f"/jobs/{paused['id']}/resume")
         self.api.call("DELETE", f"/jobs/{paused['id']}")
+
+    def accounts(self) -> None:
+        """Somebody registers, gets mail, signs in, and out."""
+        ada = Newcomer(self.stack)
+        ada.register()
+        ada.ask("POST", "/auth/verify", {"token": ada.mail_token("Confirm")})
+        ada.login()
+        ada.refresh()
+        ada.ask("GET", "/auth/sessions")
+        ada.ask("POST", "/auth/logout", status=204)
 
     def jobs(self) -> None:
         """The routes of jobs, of their revisions and timeline, and of health."""

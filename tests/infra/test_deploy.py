@@ -121,8 +121,28 @@ def test_callbacks_have_a_key_and_an_address_which_later_deployments_keep(
     assert before["signing-key"] == stored()["signing-key"]
 
 
-def test_there_are_no_callbacks_without_an_api(place: Place) -> None:
-    done = place.infra("callbacks", "nowhere")
+def test_access_tokens_have_keys_which_are_rotated_and_forgotten_by_a_command(
+    live: Deployed, place: Place, account: Account
+) -> None:
+    def stored() -> list[str]:
+        name = "/chronos/live/token-keys"
+        found = account.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        assert found["Type"] == "SecureString"
+        return [key["id"] for key in json.loads(found["Value"])]
+
+    [first] = stored()
+    assert place.infra("keys", "live").returncode == 0
+    assert stored() == [first], "nothing is made twice"
+    done = place.infra("keys", "live", "--new-key")
+    assert (done.returncode, "2 are known" in done.stdout) == (0, True), done.stderr
+    assert stored()[1:] == [first]
+    assert place.infra("keys", "live", "--force").returncode == 0
+    assert len(stored()) == 1
+
+
+@pytest.mark.parametrize("command", ["callbacks", "keys"])
+def test_there_are_no_callbacks_and_no_keys_without_an_api(place: Place, command: str) -> None:
+    done = place.infra(command, "nowhere")
     assert (done.returncode, done.stderr) == (1, "There is no API of nowhere here: deploy it first.\n")
 
 

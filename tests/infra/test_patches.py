@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.functions import functions
 from infra.local import stack as local
 from infra.local.fixtures import Stack
 from tests.support.waiting import eventually
@@ -56,6 +57,17 @@ def test_a_worker_may_write_runs_by_statements_but_not_jobs(stack: Stack) -> Non
     assert dynamodb.batch_execute_statement(Statements=[{"Statement": insert.format(runs)}])["Responses"]
     with pytest.raises(dynamodb.exceptions.ClientError, match="not authorized"):
         dynamodb.batch_execute_statement(Statements=[{"Statement": insert.format(catalog)}])
+
+
+def test_the_api_may_send_mails_from_its_own_domain_alone(stack: Stack) -> None:
+    ses = _as(stack, "api", "sesv2")
+    mail = {
+        "Destination": {"ToAddresses": ["probe@example.com"]},
+        "Content": {"Simple": {"Subject": {"Data": "probe"}, "Body": {"Text": {"Data": "probe"}}}},
+    }
+    assert ses.send_email(FromEmailAddress=f"anybody@{local.DOMAIN}", **mail)["MessageId"]
+    with pytest.raises(ses.exceptions.ClientError, match="not authorized"):
+        ses.send_email(FromEmailAddress="chronos@elsewhere.example", **mail)
 
 
 def test_an_imported_api_has_its_paths_and_another_import_replaces_them(stack: Stack) -> None:
@@ -145,9 +157,8 @@ def _count(stack: Stack, url: str, name: str) -> int:
 
 def _as(stack: Stack, function: str, service: str) -> Any:
     """A client with the rights of a function."""
-    configuration = stack.client("lambda").get_function_configuration(
-        FunctionName=f"chronos-{local.STAGE}-{function}"
-    )
+    name = next(each.full_name(local.STAGE) for each in functions() if each.name == function)
+    configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
     assumed = stack.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName="probe")[
         "Credentials"
     ]

@@ -186,6 +186,24 @@ def test_lanes_are_switched_by_their_names(wanted: str, off: set[str], why: str)
     assert settings_of({}) == {}, "left as they are"
 
 
+@pytest.mark.parametrize(
+    ("given", "identity", "why"),
+    [
+        ({"MAIL_FROM": "chronos@example.com"}, "example.com", "the domain is what people verify"),
+        (
+            {"MAIL_FROM": "me@example.com", "MAIL_IDENTITY": "me@example.com"},
+            "me@example.com",
+            "an address alone",
+        ),
+        ({}, None, "left as it is"),
+    ],
+)
+def test_the_api_may_send_as_the_identity_of_the_sender(
+    given: dict[str, str], identity: str | None, why: str
+) -> None:
+    assert settings_of(given).get("MailIdentity") == identity, why
+
+
 def test_a_lane_that_there_is_not_is_said() -> None:
     with pytest.raises(Stop, match="no lane dta"):
         settings_of({"LANES": "dta"})

@@ -23,7 +23,7 @@ _TABLE_PROPERTIES = (
     "StreamSpecification",
 )
 
-STOCK = ("s3",)
+STOCK = ("s3", "sesv2")
 """Services whose clients are botocore's own."""
 MakeClient = Callable[[str], Any]
 
