@@ -59,8 +59,7 @@ def list_tenants(engine: Engine, request: Request) -> Response:
 
 def create_tenant(engine: Engine, request: Request) -> Response:
     body: TenantFields = request.body
-    user_id = request.principal.actor
-    made = service.found(engine, request.tenant, user_id, body.name, request.idempotency)
+    made = service.found(engine, request.principal, body.name, request.idempotency)
     return Response(tenant_view(made), 201, {"ETag": etag(made.revision)})
 
 
@@ -126,7 +125,8 @@ ROUTES = (
         tag="tenants",
         rule="account:write",
         description=f"On the free plan, with you as owner. To work in it, refresh your session with its id. Who owns "
-        f"{service.MAX_OWNED} founds no more.",
+        f"{service.MAX_OWNED} founds no more. Where registering is closed to strangers, only owners found others "
+        "(`registration_closed`).",
         body=_BODY,
         answers=(Answer(description="The new tenant.", status=201, model=TenantView, headers=("ETag",)),),
         errors=(Conflict,),

@@ -1,11 +1,12 @@
 """Tenants in the catalog: read, renamed, founded by users."""
 
-from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.errors import Conflict, NotFound, RegistrationClosed
 from chalicelib.engine.core import Engine
 from chalicelib.engine.plans import tenant_key
 from chalicelib.features.conditional import require_match
 from chalicelib.features.idempotency import IdempotencyKey, Note, once
 from chalicelib.identity.members import Member, decode_member, member_puts, membership_key, memberships
+from chalicelib.identity.principal import Principal
 from chalicelib.identity.tenants import (
     Tenant,
     check_open,
@@ -46,11 +47,14 @@ def rename(engine: Engine, tenant: str, name: str, if_match: str | None) -> Tena
     raise Conflict("Others keep changing this tenant; try again.")
 
 
-def found(engine: Engine, tenant: str, user_id: str, name: str, key: IdempotencyKey | None) -> Tenant:
+def found(engine: Engine, principal: Principal, name: str, key: IdempotencyKey | None) -> Tenant:
     """A new tenant with this user as owner, or the one that this key has made before. Conflict if they have many.
 
-    `tenant` is where they are now: the key is noted there.
+    RegistrationClosed where strangers cannot come in by themselves, and the user owns nothing.
     """
+    tenant, user_id = principal.tenant, principal.actor
+    if not engine.settings.open_to_all and principal.role != "owner":
+        raise RegistrationClosed("Only who owns this tenant can found another: registering is closed here.")
 
     def make(note: Note) -> Tenant:
         now_ms = engine.clock.now_ms()

@@ -1,5 +1,6 @@
 """Tenants over HTTP: renamed, founded, and ended for ever."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,15 @@ def test_nobody_founds_more_than_so_many_not_even_two_at_once(owner: Caller, db:
     answers.append(owner("POST", "/tenants", {"name": "Two"}))
     assert [each.status for each in answers] == [201, 409]
     assert len(owner("GET", "/tenants").json["items"]) == MAX_OWNED
+
+
+def test_where_registering_is_closed_only_owners_found_others(owner: Caller, world: World) -> None:
+    grace = member(world, "admin", ACME, "grace@example.com")
+    settings = replace(world.engine.settings, open_to_all=False)
+    object.__setattr__(world.engine, "settings", settings)
+    answers = [who("POST", "/tenants", {"name": "Moon"}) for who in (grace, owner)]
+    assert [each.status for each in answers] == [403, 201]
+    assert answers[0].json["code"] == "registration_closed"
 
 
 def test_ones_tenants_are_listed_in_pages(owner: Caller) -> None:
