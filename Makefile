@@ -15,7 +15,7 @@ PORT ?= 8000
 PIP := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run reload package hashes audit check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks keys restore verify-audit destroy config clean
+.PHONY: help run reload package hashes audit check lint types size format test test-fast test-e2e simulate bench bench-peers deploy callbacks keys restore plan verify-audit destroy config clean
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
@@ -112,6 +112,9 @@ keys: $(VENV)/.ready ## the keys that sign access tokens of STAGE (NEW_KEY=1 sig
 restore: $(VENV)/.ready ## go on from restored tables (DISASTER=2027-01-15T13:10:00Z CATALOG= TIMERS= RUNS= AUDIT=)
 	@$(BIN)/python -m infra restore --stage $(STAGE) --disaster "$(DISASTER)" $(foreach each,catalog timers runs audit,\
 	  --$(each) "$($(shell echo $(each) | tr a-z A-Z))")
+
+plan: $(VENV)/.ready ## give a TENANT of STAGE another PLAN (free, starter, pro, enterprise)
+	@$(BIN)/python -m infra plan --stage $(STAGE) --tenant "$(TENANT)" --plan "$(PLAN)"
 
 verify-audit: $(VENV)/.ready ## check the audit trail of a TENANT of STAGE for tampering (ANCHOR= what it printed before)
 	@$(BIN)/python -m infra verify-audit --stage $(STAGE) --tenant "$(TENANT)" --anchor "$(ANCHOR)"

@@ -21,6 +21,7 @@ def main() -> int:
             "callbacks",
             "keys",
             "restore",
+            "plan",
             "verify-audit",
             "destroy",
         ],
@@ -34,7 +35,8 @@ def main() -> int:
         help="deploy even if nothing has changed; callbacks, keys: forget former keys",
     )
     parser.add_argument("--stage", default="dev")
-    parser.add_argument("--tenant", default="", help="verify-audit: whose trail")
+    parser.add_argument("--tenant", default="", help="plan: whose; verify-audit: whose trail")
+    parser.add_argument("--plan", default="", help="plan: which the tenant is to have")
     parser.add_argument("--anchor", default="", help="verify-audit: what it has printed before")
     parser.add_argument("--disaster", default="", help="restore: when it happened, in RFC 3339")
     for table in ("catalog", "timers", "runs", "audit"):
@@ -67,7 +69,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _run_on_stage(options: argparse.Namespace) -> None:
-    from infra import deploy, restore, trail
+    from infra import deploy, plan, restore, trail
 
     match options.command:
         case "config":
@@ -81,6 +83,8 @@ def _run_on_stage(options: argparse.Namespace) -> None:
         case "restore":
             copies = {name: getattr(options, name) for name in restore.TABLES if getattr(options, name)}
             restore.restore(options.stage, options.disaster, copies)
+        case "plan":
+            plan.change(options.stage, options.tenant, options.plan)
         case "verify-audit":
             trail.verify(options.stage, options.tenant or deploy.FIRST_TENANT, options.anchor)
         case "destroy":

@@ -76,6 +76,11 @@ def renaming(tenant: Tenant, name: str) -> Update:
     return _changing(tenant, {"name": name})
 
 
+def subscribing(tenant: Tenant, plan: Plan) -> Update:
+    """Another plan. Refused if it has changed since."""
+    return _changing(tenant, {"plan": plan})
+
+
 def ending(tenant: Tenant, now_ms: int) -> Update:
     """The beginning of its end. Refused if it has changed since."""
     return _changing(tenant, {_ENDING: now_ms})
