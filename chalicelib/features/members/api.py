@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.engine.core import Engine
 from chalicelib.features.base import JSON, MERGE_PATCH, Answer, Body, Request, Response, Route
 from chalicelib.features.conditional import etag
@@ -123,7 +123,7 @@ ROUTES = (
         rule="account:write",
         description=_KEPT,
         answers=(Answer(description="You are out.", status=204),),
-        errors=(Conflict,),
+        errors=(Conflict, NotFound),
         replayed=True,
     ),
 )

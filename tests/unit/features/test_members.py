@@ -153,3 +153,11 @@ def test_members_are_listed_with_their_addresses_in_pages(owner: Caller, world: 
     assert {each["user_id"] for each in found} == users
     assert {each["email"] for each in found} == {f"{name}@example.com" for name in ("owner", "grace", "alan")}
     assert second["next_cursor"] is None
+
+
+def test_who_leaves_as_they_are_taken_out_is_told_that_they_are_no_member(
+    owner: Caller, world: World, db: Interfered
+) -> None:
+    grace = member(world, "viewer", email="grace@example.com")
+    db.before, db.times = lambda: owner("DELETE", f"/tenant/members/{grace.user}"), 1
+    assert grace("POST", "/tenant/leave").status == 404
