@@ -9,6 +9,7 @@ VENV := .venv
 EMULATOR := .venv-emulator
 PEERS := .venv-peers
 AUDIT := .venv-audit
+OIDC := .venv-oidc
 BIN := $(VENV)/bin
 STAGE ?= dev
 PORT ?= 8000
@@ -19,7 +20,7 @@ PIP := -m pip install -qq --disable-pip-version-check
 .DELETE_ON_ERROR:
 
 # A virtualenv whose Python is gone (upgraded, or the checkout was copied from elsewhere) is made anew.
-$(foreach each,$(VENV) $(EMULATOR) $(PEERS) $(AUDIT),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
+$(foreach each,$(VENV) $(EMULATOR) $(PEERS) $(AUDIT) $(OIDC),$(shell $(each)/bin/python -c '' 2>/dev/null || rm -f $(each)/.ready))
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -35,6 +36,9 @@ $(PEERS)/.ready: bench/peers/requirements.txt
 
 $(AUDIT)/.ready: infra/audit.txt
 	@$(call venv,$(AUDIT),infra/audit.txt,what asks for known vulnerabilities)
+
+$(OIDC)/.ready: tests/support/oidc/requirements.txt
+	@$(call venv,$(OIDC),tests/support/oidc/requirements.txt,the tests' identity provider (about half a minute))
 
 # $(1) directory, $(2) requirements, $(3) what for
 define venv
@@ -81,10 +85,10 @@ format: $(VENV)/.ready ## rewrite the code as ruff would
 
 test: test-fast test-e2e ## every test, the end-to-end ones last
 
-test-fast: $(VENV)/.ready ## the tests that need no emulator
+test-fast: $(VENV)/.ready $(OIDC)/.ready ## the tests that need no emulator
 	$(BIN)/pytest -q -m "not e2e" -n auto --dist worksteal
 
-test-e2e: $(VENV)/.ready $(EMULATOR)/.ready ## the packaged app on the emulator
+test-e2e: $(VENV)/.ready $(EMULATOR)/.ready $(OIDC)/.ready ## the packaged app on the emulator
 	$(BIN)/pytest -q -m e2e
 
 simulate: $(VENV)/.ready ## days of virtual time under faults (SEEDS=20 FIRST=1 HOURS=24 JOBS=30 STORM=1, or one SEED)
@@ -123,4 +127,4 @@ destroy: $(VENV)/.ready ## remove STAGE from the AWS account of the environment
 	@$(BIN)/python -m infra destroy --stage $(STAGE)
 
 clean: ## remove what was built (not the local data, .chronos/local)
-	rm -rf $(VENV) $(EMULATOR) $(PEERS) $(AUDIT) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(EMULATOR) $(PEERS) $(AUDIT) $(OIDC) .chronos/package .chronos/build .chronos/stages .mypy_cache .ruff_cache .pytest_cache

@@ -33,10 +33,13 @@ class Wiring:
         from chalicelib.aws.clock import SystemClock, SystemIds
         from chalicelib.aws.dynamodb import AwsDatabase
         from chalicelib.aws.fan import ThreadedFan
+        from chalicelib.aws.job_secrets import AwsJobSecrets
         from chalicelib.aws.mail import SesMailer
         from chalicelib.aws.sqs import SqsQueue
         from chalicelib.aws.ssm import SsmSecrets
         from chalicelib.aws.telemetry import LogTelemetry
+        from chalicelib.executors.base import ExecutorSettings
+        from chalicelib.executors.web import GuardedWeb
         from chalicelib.identity.passwords import Argon2
 
         config, clock, fan = self.settings, SystemClock(), ThreadedFan(FAN_WIDTH)
@@ -65,6 +68,7 @@ class Wiring:
                 lanes_on=frozenset(config.lanes),
                 open_to_all=config.registration == "open",
                 app_url=config.app_url,
+                origins=config.cors_origins,
             ),
             fan=fan,
             target_of=_target_of,
@@ -72,6 +76,8 @@ class Wiring:
             links=self._files,
             hashing=Argon2(),
             mailer=SesMailer(lambda: stock_client("sesv2"), config.mail_from) if config.mail_from else None,
+            web=GuardedWeb(ExecutorSettings(allow_networks=config.allow_networks), clock),
+            tenant_secrets=AwsJobSecrets(client, config.stage, clock),
         )
 
     @cached_property
@@ -108,8 +114,6 @@ class Wiring:
     def _workers(self) -> dict[Lane, "Worker"]:
         from concurrent.futures import ThreadPoolExecutor
 
-        from chalicelib.aws.clients import client
-        from chalicelib.aws.job_secrets import AwsJobSecrets
         from chalicelib.aws.pool import ThreadPool
         from chalicelib.aws.sandbox import LambdaSandbox
         from chalicelib.engine.ledger.job_state import StoredJobState
@@ -125,7 +129,7 @@ class Wiring:
             allow_networks=self.settings.allow_networks, mount=self.settings.mount or None
         )
         clock, address = self.engine.clock, partial(callback_url, self.engine.secrets)
-        secrets = AwsJobSecrets(client, self.settings.stage, clock)
+        secrets = self.engine.tenant_secrets
         means = Means(
             outputs=self._files.of,
             cloud=self._clouds.of,

@@ -9,16 +9,19 @@ ChronosError
 ├── Forbidden              the key does not allow this
 │   ├── RegistrationClosed nobody can register by themselves here
 │   ├── QuotaExceeded      the tenant's plan allows no more of it
-│   └── FeatureNotInPlan   the tenant's plan does not have it
+│   ├── FeatureNotInPlan   the tenant's plan does not have it
+│   └── SignInRefused      the identity provider, or what its tenant says of it, does not let this person in
 ├── NotFound               no such thing, or another tenant's
 ├── MethodNotAllowed       the path exists, the method does not
 ├── Conflict               the thing is not in a state that allows this
 │   ├── LastOwner          a tenant would have no owner
+│   ├── ProviderFault      an identity provider says something that no sign-in can rely on
 │   └── ShownOnce          a repeat cannot be told again what was told once
 ├── Gone                   what a callback speaks for is over
 │   ├── CallbackExpired    the time of its token is over
 │   ├── AttemptOver        its attempt has ended without it
 │   ├── RunCancelled       its run is cancelled, or asked to stop
+│   ├── SignInOver         a sign-in was finished, took too long, or began in another browser
 │   └── InvitationOver     it was answered, taken back, or nobody who may stands behind it
 ├── PreconditionFailed     If-Match names another revision
 ├── PayloadTooLarge        the body is over the limit
@@ -105,6 +108,14 @@ class QuotaExceeded(Forbidden):
         self.quota, self.plan, self.limit, self.used, self.resets_ms = quota, plan, limit, used, resets_ms
 
 
+class SignInRefused(Forbidden):
+    """`code` tells why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class NotFound(ChronosError):
     code = "not_found"
 
@@ -121,6 +132,10 @@ class LastOwner(Conflict):
     code = "last_owner"
 
 
+class ProviderFault(Conflict):
+    code = "provider_fault"
+
+
 class ShownOnce(Conflict):
     code = "shown_once"
 
@@ -135,6 +150,10 @@ class CallbackExpired(Gone):
 
 class AttemptOver(Gone):
     code = "attempt_over"
+
+
+class SignInOver(Gone):
+    code = "sign_in_over"
 
 
 class RunCancelled(Gone):

@@ -23,7 +23,9 @@ ROLES: dict[Role, frozenset[str]] = {
 }
 """`jobs:operate`: pause, resume and skip. `tenant:own`: who is owner, and the tenant's end."""
 
-ACCOUNT = frozenset({"account:read", "account:write"})
+LEAVE = frozenset({"account:leave"})
+"""To sign out: all that a session which a tenant's identity provider opened may do with its user's account."""
+ACCOUNT = LEAVE | {"account:read", "account:write"}
 """What every user who has signed in may do with their own account, whatever the tenant says; no key may."""
 PERMISSIONS: frozenset[str] = ROLES["owner"] | ACCOUNT
 

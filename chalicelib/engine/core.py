@@ -12,12 +12,14 @@ from chalicelib.ports.clock import Clock
 from chalicelib.ports.fan import Fan, one_by_one
 from chalicelib.ports.hashing import Hashing, NoHashing
 from chalicelib.ports.ids import Ids
+from chalicelib.ports.job_secrets import JobSecrets, NoJobSecrets
 from chalicelib.ports.mail import Mailer
 from chalicelib.ports.outputs import Links, NoLinks
 from chalicelib.ports.queue import Queue
 from chalicelib.ports.secrets import NoSecrets, Secrets
 from chalicelib.ports.table import Database
 from chalicelib.ports.telemetry import Telemetry
+from chalicelib.ports.web import NoWeb, Web
 from chalicelib.ports.witness import NoWitness, Witness
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class EngineSettings:
     `job_roles` are the AWS roles (ARNs) that jobs may name; `lanes_on`, the lanes whose workers are at work.
     `dispatchers`: how many groups there should be; each is told by its own event which it is. `open_to_all`: whether
     anybody may register. `app_url`: where links in mails lead; empty: they hold the bare token.
+    Pages of the `origins` may use the API from a browser.
     """
 
     lead_ms: int = 150
@@ -59,6 +62,7 @@ class EngineSettings:
     architecture: Architecture = "arm64"
     open_to_all: bool = False
     app_url: str = ""
+    origins: tuple[str, ...] = ()
 
     @property
     def prices(self) -> Prices:
@@ -99,6 +103,8 @@ class Engine:
     witness: Witness = field(default_factory=NoWitness)
     hashing: Hashing = field(default_factory=NoHashing)
     mailer: Mailer | None = None
+    web: Web = field(default_factory=NoWeb)
+    tenant_secrets: JobSecrets = field(default_factory=NoJobSecrets)
 
     def lane_of(self, job: "Job") -> Lane:
         """The lane of the job's runs."""

@@ -16,6 +16,8 @@ VERSION = "0.1.0"
 JSON = "application/json"
 YAML = "application/yaml"
 MERGE_PATCH = "application/merge-patch+json"
+BODILESS = (204, 302)
+"""Statuses of answers that have no body, and no type."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -47,7 +49,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`query` is an instance of the route's query model, `body` what its `parse` returned, `path` its parameters."""
+    """`query` is an instance of the route's query model, `body` what its `parse` returned, `path` its parameters.
+
+    `cookie`: the header, of which only a sign-in that goes by another server makes use.
+    """
 
     principal: Principal
     path: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +61,7 @@ class Request:
     if_match: str | None = None
     idempotency: IdempotencyKey | None = None
     origin: Origin = Origin()
+    cookie: str = field(default="", repr=False)
 
     @property
     def tenant(self) -> str:

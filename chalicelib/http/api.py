@@ -11,7 +11,7 @@ from chalice.app import Response as ChaliceResponse
 from pydantic import BaseModel
 
 from chalicelib.domain.errors import Malformed, MethodNotAllowed, NotFound
-from chalicelib.features.base import Response
+from chalicelib.features.base import BODILESS, Response
 from chalicelib.http.headers import SECURITY, STAGE_PREFIX
 from chalicelib.http.pipeline import Incoming, Pipeline, Services
 from chalicelib.http.problems import problem_of, unexpected
@@ -116,7 +116,7 @@ def _headers(response: Response, request_id: str) -> dict[str, str]:
     headers = {**SECURITY, "X-Request-Id": request_id, **response.headers}
     if headers.get("Location", "").startswith("/"):
         headers["Location"] = STAGE_PREFIX + headers["Location"]
-    if response.status != 204:
+    if response.status not in BODILESS:
         headers["Content-Type"] = response.content_type
     return headers
 

@@ -23,7 +23,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.executors import registry
 from chalicelib.executors.base import ExecutorSpec
-from chalicelib.features.base import VERSION, Answer, Body, Route
+from chalicelib.features.base import BODILESS, VERSION, Answer, Body, Route
 from chalicelib.http.idempotency import KEY_PATTERN, MAX_KEY
 from chalicelib.http.problems import PROBLEM_JSON, STATUS
 
@@ -43,9 +43,10 @@ _REPEATABLE = (
 _NOT_KEPT = "Accepted on every POST. Secrets pass here, so that nothing is kept for a key: a repeat is another request."
 _HEADERS = {
     "ETag": "The revision, in quotes.",
-    "Location": "Where the new thing is.",
+    "Location": "Where the new thing is, or where to go on.",
     "Next-Cursor": "Give it as `cursor` for what follows. It is left out at the end.",
     "Retry-After": "So many seconds later it may be asked again.",
+    "Set-Cookie": "What binds a sign-in to the browser in which it began.",
 }
 
 
@@ -228,7 +229,7 @@ def _answer(answer: Answer, refs: dict[Any, dict[str, Any]], example: dict[str, 
     if answer.model:
         schema = {"schema": refs[answer.model, "serialization"], **example}
         described["content"] = {answer.content_type: schema, **dict.fromkeys(answer.also, schema)}
-    elif answer.status != 204:
+    elif answer.status not in BODILESS:
         described["content"] = {each: {} for each in (answer.content_type, *answer.also)}
     return described
 

@@ -162,6 +162,7 @@ class Pipeline:
             incoming.headers.get("if-match") if route.conditional else None,
             known if route.once else None,
             _origin(incoming),
+            incoming.headers.get("cookie", ""),
         )
         heard = replace(engine, witness=recording)
 

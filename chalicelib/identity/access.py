@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from chalicelib.domain.errors import Unauthorized, Unavailable
-from chalicelib.domain.permissions import ACCOUNT, permissions_of
+from chalicelib.domain.permissions import ACCOUNT, LEAVE, Role, permissions_of
 from chalicelib.engine.core import Engine
 from chalicelib.identity.keys import ApiKey, bounded, is_of, key_key, parsed, read_key
 from chalicelib.identity.members import decode_member, membership_key, read_member
 from chalicelib.identity.principal import Principal
-from chalicelib.identity.sessions import decode_session, session_key
-from chalicelib.identity.tokens import claims_of
-from chalicelib.ports.table import PRESENT, ConditionFailed, Update
+from chalicelib.identity.sessions import Session, decode_session, session_key
+from chalicelib.identity.tokens import Claims, claims_of
+from chalicelib.ports.table import PRESENT, ConditionFailed, Item, Update
 
 Authenticate = Callable[[Engine, str | None], Principal]
 """The principal of an Authorization header. Unauthorized if it opens nothing."""
@@ -37,8 +37,11 @@ def _by_token(engine: Engine, text: str) -> Principal:
     of_session = session_key(claims.user, claims.session)
     of_member = membership_key(claims.tenant, claims.user)
     found = engine.db.catalog.get_many([of_session, of_member])
-    if of_session not in found or decode_session(found[of_session]).expires_ms <= engine.clock.now_ms():
+    session = decode_session(found[of_session]) if of_session in found else None
+    if session is None or session.expires_ms <= engine.clock.now_ms():
         raise Unauthorized(_OVER)
+    if session.is_bound:
+        return _by_provider(session, claims, found.get(of_member))
     if claims.tenant == claims.user:  # who belongs to no tenant has an account all the same
         return Principal(claims.user, claims.user, "viewer", ACCOUNT, claims.session)
     if of_member not in found:
@@ -46,6 +49,15 @@ def _by_token(engine: Engine, text: str) -> Principal:
     role = decode_member(found[of_member]).role
     permissions = permissions_of(role) | ACCOUNT
     return Principal(claims.tenant, claims.user, role, permissions, claims.session)
+
+
+def _by_provider(session: Session, claims: Claims, membership: Item | None) -> Principal:
+    """A tenant's admins choose its provider: its word opens that tenant, no account, and makes an owner of nobody."""
+    if membership is None or claims.tenant != session.tenant:
+        raise Unauthorized(_OVER)
+    held = decode_member(membership).role
+    role: Role = "admin" if held == "owner" else held
+    return Principal(claims.tenant, claims.user, role, permissions_of(role) | LEAVE, claims.session)
 
 
 def _by_key(engine: Engine, text: str) -> Principal:

@@ -11,7 +11,7 @@ from chalicelib.domain.ids import ulid
 from chalicelib.engine.core import Engine
 from chalicelib.identity import attempts, letters, one_time
 from chalicelib.identity.members import Member, member_puts, memberships, owner_kept, removal_writes
-from chalicelib.identity.one_time import OneTime, Purpose
+from chalicelib.identity.one_time import OneTime, Purpose, before_of
 from chalicelib.identity.passwords import problem_of
 from chalicelib.identity.sessions import Visit, end_all
 from chalicelib.identity.sign_in import SALT_BYTES, speak
@@ -98,6 +98,10 @@ def verify(engine: Engine, text: str) -> User:
     token = one_time.read(engine, text, "verify", "email")
     user = read_user(engine, token.user)
     if user is None or (token.purpose == "verify" and user.email != token.email):
+        raise one_time.unknown()
+    if (
+        token.purpose == "email" and before_of(user) != token.before
+    ):  # asked for by who has lost the account since
         raise one_time.unknown()
     after = replace(user, email=token.email, verified=True, revision=user.revision + 1)
     speak(engine, user)

@@ -34,8 +34,12 @@ from chalicelib.ports.table import (
 )
 
 PREFIX = "chronos_refresh_"
-IDLE_MS, LONGEST_MS = 30 * 86_400_000, 90 * 86_400_000
-"""A session that is not refreshed for so long is over; and whatever happens, so long after it began."""
+PROVIDER = "sso"
+IDLE_MS, LONGEST_MS, PROVIDED_MS = 30 * 86_400_000, 90 * 86_400_000, 86_400_000
+"""A session that is not refreshed for so long is over; and whatever happens, so long after it began.
+
+A session of a provider ends sooner: who is let go there is asked for again the next day.
+"""
 _HALF = 16
 _ULID = "([0-9A-HJKMNP-TV-Z]{26})"
 _TEXT = re.compile(f"{PREFIX}{_ULID}_{_ULID}_([A-Za-z0-9_-]{{43}})")
@@ -56,7 +60,7 @@ class Session:
     """`family` and `turn` are the digests of the refresh token's halves; moments are epoch milliseconds.
 
     `tenant` is where it works if a refresh names no other: its user's own id while they belong to none. `by`: how its
-    user signed in.
+    user signed in. By a provider, which the tenant has chosen, it works nowhere else, and not for long.
     """
 
     id: str
@@ -71,7 +75,13 @@ class Session:
 
     @property
     def expires_ms(self) -> int:
-        return min(self.used_ms + IDLE_MS, self.created_ms + LONGEST_MS)
+        longest_ms = PROVIDED_MS if self.is_bound else LONGEST_MS
+        return min(self.used_ms + IDLE_MS, self.created_ms + longest_ms)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it opens its tenant alone."""
+        return self.by == PROVIDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,11 +277,23 @@ def _known(engine: Engine, shown: Shown) -> Session | None:
 
 
 def _going_on(engine: Engine, session: Session, tenant: str | None) -> Member | None:
-    """Where it works from now on: it stays in its tenant as long as its user does."""
+    """Where it works from now on: it stays in its tenant as long as its user does. BadRefreshToken; NotFound."""
+    if session.is_bound:
+        return _bound(engine, session, tenant)
     if tenant is not None:
         return member_of(engine, session.user, tenant)
     stays = read_member(engine, session.tenant, session.user)
     return stays or member_of(engine, session.user, None)
+
+
+def _bound(engine: Engine, session: Session, tenant: str | None) -> Member:
+    member = member_of(engine, session.user, tenant) if tenant == session.tenant else None
+    if tenant is not None and member is None:
+        raise NotFound("A session of an identity provider opens the tenant whose provider it is.")
+    member = member or read_member(engine, session.tenant, session.user)
+    if member is None:
+        raise BadRefreshToken(_UNKNOWN)
+    return member
 
 
 def _turn(engine: Engine, before: Session, after: Session) -> None:

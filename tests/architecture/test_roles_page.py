@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
-from chalicelib.domain.permissions import PERMISSIONS, ROLES, Role
+from chalicelib.domain.permissions import ACCOUNT, PERMISSIONS, ROLES, Role
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 
@@ -12,7 +12,7 @@ def table() -> str:
     roles = get_args(Role)
     rows = [
         [f"`{permission}`", *("yes" if permission in ROLES[role] else "" for role in roles)]
-        for permission in sorted(PERMISSIONS - {"account:read", "account:write"})
+        for permission in sorted(PERMISSIONS - ACCOUNT)
     ]
     lines = [["permission", *roles], ["---"] * (len(roles) + 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

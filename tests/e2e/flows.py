@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -27,6 +28,7 @@ from infra.local.stack import STAGE
 from tests.e2e.conftest import Api, in_seconds, ms
 from tests.e2e.people import Newcomer
 from tests.support.aws import emulated
+from tests.support.oidc.refusing import refusing_provider
 from tests.support.target import target
 from tests.support.waiting import eventually
 
@@ -70,6 +72,7 @@ class Flows:
         for lane in CALLED_FOR:
             self.called_for(lane)
         self.roles()
+        self.single_sign_on()
         self.report()
         self.late_timers()
         self.audit()
@@ -230,6 +233,24 @@ class Flows:
         self.stack.client("ssm").put_parameter(Name=f"/{wanted}", Value=text, Type="SecureString")
         manager = self.stack.client("secretsmanager")
         manager.create_secret(Name=f"chronos/{STAGE}/{TENANT}/{name}", SecretString=text)
+
+    def single_sign_on(self) -> None:
+        """The routes of single sign-on, up to a provider that takes no code."""
+        secret = f"sso_{token_bytes(4).hex()}"
+        self.keep_secret(secret, "hunter2")
+        with refusing_provider() as issuer:
+            wanted = {
+                "issuer": issuer,
+                "client_id": "flows",
+                "client_secret": "${{ secrets." + secret + " }}",
+            }
+            assert self.api.call("PUT", "/tenant/sso", json={**wanted, "email_domains": ["example.com"]}).ok
+            browser, start = requests.Session(), f"{self.api.url}/auth/sso/{TENANT}"
+            sent = browser.get(start, allow_redirects=False, timeout=30)
+            state = parse_qs(urlsplit(sent.headers["Location"]).query)["state"][0]
+            back = browser.get(f"{start}/callback", params={"state": state, "code": "none"}, timeout=30)
+            assert (back.status_code, back.json()["code"]) == (409, "provider_fault"), back.text
+            assert self.api.call("DELETE", "/tenant/sso").ok
 
     def failures(self, lane: str) -> None:
         """A worker and a dead-letter queue each pause a job after one failure."""

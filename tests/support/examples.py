@@ -6,6 +6,7 @@
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ids import run_id
@@ -21,15 +22,19 @@ from chalicelib.executors.base import ExecutorSettings
 from chalicelib.http.docs import EXAMPLES
 from chalicelib.identity.access import authenticate
 from chalicelib.identity.members import Member, member_puts
+from chalicelib.identity.oidc import challenge
+from chalicelib.identity.tenants import Tenant, encode_tenant
 from chalicelib.ports.contact import Contact
 from chalicelib.ports.table import Item, Key, Put
 from tests.support.api import Answer, ApiClient, operation_of
 from tests.support.memory import MemoryTable
+from tests.support.oidc.twin import ISSUER, ProviderTwin
 from tests.support.plans import subscribe
 from tests.support.principals import principal
 from tests.support.signed_in import joined, user_named
 from tests.support.world import NOON, TENANT, World
 
+PAGE = "https://app.example.com"
 FEW = 6
 """Items of a list that an example shows at most."""
 MEMBER = "user_01MCCKG2G0B4D6F8H1J3K5M7N9"
@@ -105,7 +110,7 @@ class Recorder(ApiClient):
 
     def __call__(self, method: str, path: str, body: Any = None, *more: Any, **options: Any) -> Answer:
         answer = super().__call__(method, path, body, *more, **options)
-        assert answer.status < 300 or path == "/health", f"{method} {path}: {answer.text}"
+        assert answer.status < 400 or path == "/health", f"{method} {path}: {answer.text}"
         operation = operation_of(method, path)
         if operation and answer.headers.get("Content-Type") == "application/json":
             name = f"{method} {operation[0]} {answer.status}"
@@ -118,7 +123,13 @@ class Day:
 
     def __init__(self) -> None:
         self.world = World()
-        self.world.engine = replace(self.world.engine, links=Links())
+        self.provider = ProviderTwin(self.world.clock)
+        self.world.engine = replace(
+            self.world.engine,
+            links=Links(),
+            web=self.provider,
+            settings=replace(self.world.engine.settings, origins=(PAGE,)),
+        )
         subscribe(self.world.db, "pro")
         for put in member_puts(Member(TENANT, MEMBER, "viewer", NOON)):
             self.world.db.catalog.write(put)
@@ -152,6 +163,7 @@ class Day:
         self._many()
         self._people()
         self._accounts()
+        self._single_sign_on()
         self._service()
         return dict(sorted(self.api.found.items()))
 
@@ -317,6 +329,33 @@ class Day:
         self.api.get("/auth/sessions")
         self.api.who = before
         self.api.get("/.well-known/jwks.json")
+
+    def _single_sign_on(self) -> None:
+        """In a tenant whose plan has it."""
+        tenant, before, engine = "tenant_01MCCKG2G0RZ5V8K2P4N6Q9S3D", self.api.who, self.world.engine
+        verifier = "v" * 43
+        engine.db.catalog.write(Put(encode_tenant(Tenant(tenant, "Corp", "enterprise", NOON))))
+        self.api.who = principal(tenant=tenant, actor=ACTOR)
+        wanted = {
+            "issuer": ISSUER,
+            "client_id": "chronos",
+            "email_domains": ["corp.example"],
+            "auto_join": True,
+        }
+        self.api.put("/tenant/sso", wanted)
+        self.api.get("/tenant/sso")
+        self._come_back(tenant)
+        back = self._come_back(tenant, f"?return_to={PAGE}/done&code_challenge={challenge(verifier)}")
+        code = back.headers["Location"].rpartition("=")[2]
+        self.api.post("/auth/sso/token", {"code": code, "code_verifier": verifier})
+        self.api.who = before
+
+    def _come_back(self, tenant: str, query: str = "") -> Answer:
+        """From the tenant's provider, where somebody has signed in."""
+        sent = self.api.get(f"/auth/sso/{tenant}{query}")
+        back = urlencode(self.provider.redirect(sent.headers["Location"]))
+        cookie = {"Cookie": sent.headers["Set-Cookie"].partition(";")[0]}
+        return self.api.get(f"/auth/sso/{tenant}/callback?{back}", headers=cookie)
 
     def _service(self) -> None:
         self.api.post("/jobs/estimate?seconds=0.8", RATES)

@@ -118,7 +118,7 @@ ROUTES = (
         handler=handlers.logout,
         summary="End the session of this access token",
         tag=_TAG,
-        rule="account:write",
+        rule="account:leave",
         secret=True,
         body=Body(model=NoFields, required=False),
         answers=(Answer(description="It has ended, with all its tokens.", status=204),),

@@ -22,8 +22,10 @@ INSIDE: dict[str, tuple[set[str], str]] = {
     "PUT /jobs/{job_id}/access": ({"owner", "admin"}, "only the job's own owner beside them"),
 }
 """Who else than the permission says is let in, where that depends on the thing itself."""
-BY_STATE = {"DELETE /tenant": 409, "POST /invitations/accept": 404}
-"""What stops those who are let in: the tenant has jobs, and the token of the example is nobody's."""
+NO_SSO = {"GET /tenant/sso": 404, "PUT /tenant/sso": 403, "DELETE /tenant/sso": 404}
+BY_STATE = {"DELETE /tenant": 409, "POST /invitations/accept": 404, **NO_SSO}
+"""What stops those who are let in: the tenant has jobs and a plan without single sign-on, the token of the example is
+nobody's."""
 OF_ONE = {"DELETE /auth/sessions/{session_id}"}
 """What belongs to one user: in this world to the owner, so that others of the tenant do not find it either."""
 _OF_A_REQUEST = {"X-Request-Id", "Date"}
