@@ -54,6 +54,8 @@ def once(
                 raise Conflict(_BETWEEN) from None
             if found is None:
                 raise
+            if isinstance(refused, Unavailable):  # it was this request, and only the answer was lost
+                engine.witness.changed("made", found, None, {})
     engine.witness.repeated()
     try:
         return again(found)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from tests.faults import trail
 from tests.faults.checker import Evidence
 from tests.faults.flow import Act, Flow, flows
 from tests.faults.kinds import ABSORBED, DEADLY, OUTAGES, Kind
@@ -29,7 +30,7 @@ class Prepared:
     """A flow that can be carried out again and again from the same point.
 
     `calls` are those it makes undisturbed, `moments` those at which its attempts (run, number) are carried out then;
-    `unarmed` tells the jobs that lack a timer before.
+    `unarmed` tells the jobs that lack a timer before; `records` are the audit records that it leaves then.
     """
 
     flow: Flow
@@ -40,6 +41,7 @@ class Prepared:
     calls: list[Call] = field(default_factory=list)
     moments: dict[tuple[str, int], int] = field(default_factory=dict)
     unarmed: list[str] = field(default_factory=list)
+    records: list[int] = field(default_factory=list)
 
     def sites(self) -> list[tuple[int, Call]]:
         return list(enumerate(self.calls, 1))
@@ -58,6 +60,7 @@ class Aftermath:
     struck: Mapping[int, Kind]
     unarmed: list[str]
     healed_ms: int
+    entries_before: int
 
     @property
     def is_done_for_sure(self) -> bool:
@@ -75,6 +78,7 @@ def prepared(flow: Flow, make: Callable[[], System] = System) -> Prepared:
     check(ready, {}, undisturbed, exactly=True)
     ready.calls.extend(undisturbed.calls)
     ready.moments.update(Evidence(system).latest())
+    ready.records.append(trail.number_of_entries(system) - undisturbed.entries_before)
     return ready
 
 
@@ -94,6 +98,7 @@ def carried_out(
     """
     system, wire = ready.system, ready.system.wire
     system.restore(ready.saved)
+    entries_before = trail.number_of_entries(system)
     wire.arm(plan, outage_ms)
     answer = ready.act()
     answers = [_status(answer)] if ready.flow.is_request else []
@@ -108,7 +113,7 @@ def carried_out(
         system.pass_time(system.clock.now_ms() + HEALED_MS)
         wire.heal()
     system.pass_time(END_MS)
-    return Aftermath(system, answers, calls, dict(wire.struck), unarmed, healed_ms)
+    return Aftermath(system, answers, calls, dict(wire.struck), unarmed, healed_ms, entries_before)
 
 
 def check(ready: Prepared, plan: Plan, after: Aftermath, *, exactly: bool = False) -> None:
@@ -121,6 +126,7 @@ def check(ready: Prepared, plan: Plan, after: Aftermath, *, exactly: bool = Fals
     problems += _late(ready, after, evidence, PUNCTUAL_MS if kinds <= ABSORBED else RESCUED_MS)
     problems += _ended(ready.flow, evidence, after, exactly=exactly)
     problems += _answered(ready.flow, after, absorbed=kinds <= ABSORBED)
+    problems += _recorded(ready, after)
     if not ready.flow.holds(after.system, after.is_done_for_sure):
         problems.append("what the flow has to bring about is not so")
     problems += [sentence for _, sentence, _ in after.system.telemetry.lines if "came too late" in sentence]
@@ -134,6 +140,7 @@ def check_leniently(ready: Prepared, after: Aftermath) -> None:
     problems = [*evidence.disorder(), *evidence.repeated(after.system.unrecorded), *after.unarmed]
     problems += _ended(ready.flow, evidence, after, lenient=True)
     problems += _answered(ready.flow, after, absorbed=False, healed=False)
+    problems += _recorded(ready, after)
     if not ready.flow.holds(after.system, after.is_done_for_sure):
         problems.append("what the flow has to bring about is not so")
     if problems:
@@ -168,6 +175,15 @@ def _answered(flow: Flow, after: Aftermath, *, absorbed: bool, healed: bool = Tr
     allowed = flow.repeated_as if healed else (None, 503, *flow.repeated_as)
     if again and not (_is_success(again[0]) or again[0] in allowed):
         problems.append(f"the repeated request was answered by {again[0]}")
+    return problems
+
+
+def _recorded(ready: Prepared, after: Aftermath) -> list[str]:
+    """The trail is in one piece; a request that was done is in it, if it is of those that are."""
+    count, problems = trail.sealed(after.system)
+    is_due = after.answers and after.is_done_for_sure and any(ready.records)
+    if is_due and count <= after.entries_before:
+        problems.append("what was done is not in the audit trail")
     return problems
 
 

@@ -201,3 +201,15 @@ def test_a_key_counts_for_each_operation_by_itself(api: ApiClient) -> None:
 
 def test_other_methods_do_not_look_at_the_header(api: ApiClient) -> None:
     assert api.get("/jobs", headers={"Idempotency-Key": "x" * 300}).status == 200
+
+
+def test_what_was_made_is_in_the_audit_trail_once_also_if_its_answer_was_lost(
+    api: ApiClient, db: Interfered, post: tuple[str, Any]
+) -> None:
+    before = len(api.get("/audit").json["items"])
+    db.lost = 1
+    made = api.post(*post, headers=KEY).json["id"]
+    assert api.post(*post, headers=KEY).json["id"] == made
+    [entry, *earlier] = api.get("/audit").json["items"]
+    assert len(earlier) == before
+    assert [(each["kind"], each["id"]) for each in entry["changes"]] == [("made", made)]
