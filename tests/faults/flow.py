@@ -12,6 +12,7 @@ OK, FAILED, CANCELLED, GIVEN_UP = "SUCCEEDED", "FAILED", "CANCELLED", "given up"
 MODULES = (
     "api_jobs",
     "api_runs",
+    "audited",
     "calendars",
     "callbacks",
     "following",
