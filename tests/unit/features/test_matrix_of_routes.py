@@ -28,6 +28,8 @@ BY_STATE = {"DELETE /tenant": 409, "POST /invitations/accept": 404, **NO_SSO}
 nobody's."""
 OF_ONE = {"DELETE /auth/sessions/{session_id}"}
 """What belongs to one user: in this world to the owner, so that others of the tenant do not find it either."""
+WITH_A_PASSWORD = {"POST /auth/password": 422, "DELETE /users/me": 422}
+"""The passwords of examples are nobody's."""
 _OF_A_REQUEST = {"X-Request-Id", "Date"}
 
 
@@ -116,3 +118,26 @@ def test_every_list_shows_a_tenant_its_own_alone(sides: Two) -> None:
         assert OTHER not in answer.text, label(route)
         for name, value in sides.other.things.items():
             assert value.isdecimal() or value not in answer.text, (label(route), name)
+
+
+WITH_EXAMPLES = [route for route in CLOSED if route.body and route.body.examples]
+
+
+@pytest.mark.parametrize("route", WITH_EXAMPLES, ids=label)
+def test_each_example_of_a_route_is_accepted(sides: Two, route: Route) -> None:
+    assert route.body
+    for name, example in route.body.examples.items():
+        prepare(sides, route)
+        answer = sides.ask(route, things_of(sides.own, route), "owner", body=example)
+        is_good = answer.status < 300 or answer.status == (BY_STATE | WITH_A_PASSWORD).get(label(route))
+        assert is_good, (name, answer.text)
+
+
+def prepare(sides: Two, route: Route) -> None:
+    """What the examples name is there: a calendar, a job that calls a URL, and three revisions of it."""
+    sides.put_back()
+    if label(route) != "POST /calendars":
+        sides.own.call("POST", "/calendars", {"name": "holidays"})
+    for number in range(2):
+        job = {"type": "http", "config": {"url": f"https://example.com/{number}"}}
+        sides.own.call("PATCH", f"/jobs/{sides.own.things['job_id']}", job)

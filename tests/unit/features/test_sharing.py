@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.permissions import Role, permissions_of
+from chalicelib.identity.keys import ApiKey, creation_writes
 from chalicelib.identity.members import Member, member_puts
 from chalicelib.identity.principal import Principal
 from tests.support.api import Answer, ApiClient
@@ -13,6 +14,7 @@ from tests.support.principals import Asking, principal
 from tests.support.world import NOON, World
 
 ANN, BOB, EVE, ADMIN = ("user_" + letter * 26 for letter in "ABEZ")
+THEIRS = "key_" + "4" * 26
 ROLES: dict[str, Role] = {ANN: "editor", BOB: "viewer", EVE: "editor"}
 MANUAL = {"schedule": {"kind": "manual"}}
 
@@ -25,6 +27,8 @@ def world() -> World:
             world.db.catalog.write(put)
     for put in member_puts(Member("elsewhere", "user_" + "F" * 26, "owner", NOON)):
         world.db.catalog.write(put)
+    theirs = ApiKey(THEIRS, "elsewhere", "theirs", "service", "0" * 64, NOON, "deployment")
+    world.db.transact(*creation_writes(theirs))
     return world
 
 
@@ -175,6 +179,7 @@ def test_a_granted_editor_may_not_grant_further(as_: Callable[[str], ApiClient],
         ({"owner": "user_" + "F" * 26}, {"/owner": "unknown_principal"}),
         ({"grants": {"user_" + "F" * 26: "editor"}}, {"/grants/user_" + "F" * 26: "unknown_principal"}),
         ({"grants": {"key_" + "F" * 26: "editor"}}, {"/grants/key_" + "F" * 26: "unknown_principal"}),
+        ({"grants": {THEIRS: "editor"}}, {"/grants/" + THEIRS: "unknown_principal"}),
         ({"grants": {BOB: "owner"}}, {"/grants/" + BOB: "unknown_value"}),
         ({"grants": {f"user_{n:026d}": "editor" for n in range(21)}}, {"/grants": "too_long"}),
         ({"restricted": "yes"}, {"/restricted": "bool_type"}),
