@@ -24,7 +24,7 @@ from infra.template import LOGGING, environment, infra_template
 from tests.support.account import Account, Deployed, Place
 from tests.support.checkout import checkout
 from tests.support.waiting import eventually
-from tests.support.wheels import parrot, requiring
+from tests.support.wheels import hashes_of, parrot, requiring
 
 pytestmark = pytest.mark.e2e
 JOB = {"name": "kept", "type": "dummy", "schedule": {"kind": "manual"}}
@@ -362,7 +362,9 @@ def test_functions_of_the_same_name_without_a_stack_are_not_taken_over(
 
 
 def _layer(folder: Path, version: str) -> None:
-    parrot(folder / "wheels", version)
+    wheel, known = parrot(folder / "wheels", version), folder / "infra/hashes.json"
+    [digests, *_] = hashes_of(wheel).values()
+    known.write_text(json.dumps({**json.loads(known.read_text()), f"chronos-parrot=={version}": digests}))
     requiring(folder / "infra/layers/script.txt", folder / "wheels", f"chronos-parrot=={version}")
 
 
