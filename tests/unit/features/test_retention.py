@@ -1,5 +1,6 @@
 """What is expired cannot be read, though DynamoDB has not deleted it yet; and still it decides."""
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -22,8 +23,14 @@ HOUR, DAY = 3600, 86_400
 LONG = 3 * 366 * DAY
 MANUAL = {"kind": "manual"}
 WINDOW = "?from=2027-01-15T12:00:00Z&to=2027-01-16T12:00:00Z"
-GETS = [route.path for route in routes() if route.method == "GET" and not route.public]
+GETS = [
+    route.path
+    for route in routes()
+    if route.method == "GET" and not route.public and not route.rule.startswith("account:")
+]
 SHOWN_BY = {
+    "/audit",
+    "/audit/export",
     "/runs",
     "/runs/{run_id}",
     "/executions",
@@ -75,9 +82,8 @@ class Past:
     def shows(self, path: str) -> bool:
         """Whether the answer holds something that expires."""
         run = self.dead if "dead" in path else self.run
-        filled = path.format(
-            job_id=self.job, run_id=run, backfill_id=self.backfill, revision=1, name="none", host="none"
-        )
+        names = {"job_id": self.job, "run_id": run, "backfill_id": self.backfill, "revision": 1}
+        filled = path.format_map(defaultdict(lambda: "none", names))
         answer = self.api.get(filled + (WINDOW if path.endswith("timeline") else ""))
         assert answer.status in (200, 404), answer.text
         expiring = [self.run, self.dead, self.backfill, "former name"]
