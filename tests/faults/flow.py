@@ -20,6 +20,8 @@ MODULES = (
     "worker",
     "dead_letters",
     "secrets",
+    "people",
+    "counted",
 )
 
 Act = Callable[[], object]

@@ -40,9 +40,10 @@ from tests.faults.wire import Wire
 from tests.support.api import Answer, ApiClient
 from tests.support.doubles import MemoryOutputs
 from tests.support.lanes import Lane, Message, event_of
+from tests.support.mailbox import CheapHashing
 from tests.support.memory import FakeClock, FakeIds, MemoryTelemetry
 from tests.support.moto_wire import MotoAws
-from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, TENANT
+from tests.support.world import NOON, PUBLIC_URL, SIGNING_KEYS, TENANT, TOKEN_KEYS
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
 PREFIX = "/chronos/test"
@@ -107,6 +108,7 @@ class System:
         self._ids = FakeIds()
         sqs, ssm, sleep = self.wire.client("sqs"), self.wire.client("ssm"), self.clock.sleep
         self.aws.parameters = {f"{PREFIX}/signing-key": SIGNING_KEYS, f"{PREFIX}/public-url": PUBLIC_URL}
+        self.aws.parameters[f"{PREFIX}/token-keys"] = TOKEN_KEYS
         self.aws.parameters[f"{PREFIX}/secrets/{TENANT}/token"] = "a parameter"
         self.aws.secrets = {f"{PREFIX[1:]}/{TENANT}/db": '{"password": "a secret"}'}
         self.secrets = SsmSecrets(lambda: ssm, PREFIX, self.clock)
@@ -120,6 +122,7 @@ class System:
             telemetry=self.telemetry,
             secrets=self.secrets,
             settings=EngineSettings(shards=1),
+            hashing=CheapHashing(),
         )
         self._client = ApiClient(self.engine)
         self._begin_a_process()

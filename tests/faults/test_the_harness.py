@@ -27,9 +27,12 @@ BY_THE_EVENT_SOURCE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueA
 ELSEWHERE = {
     "s3": "a file that is not stored fails its attempt, and no more: tests/contract/ports/test_outputs.py",
     "lambda": "so does a script that is not run: tests/contract/sandbox",
+    "ses": "a mail that cannot be sent is told in the log, and asked for again: tests/contract/ports/test_mail.py",
     "sts": "a role that is not assumed fails its attempt, and no more: tests/contract/ports/test_cloud.py",
 }
 """Services that the harness does not have, and where their faults are met."""
+OF_PROVIDERS = ("api", "ssm:GetParameter", "jobparameters/*")
+"""A tenant's secret at its identity provider, which the harness does not have: tests/unit/features/test_sso.py."""
 
 
 def test_the_flows_use_all_that_the_functions_are_granted_and_no_more() -> None:
@@ -39,7 +42,7 @@ def test_the_flows_use_all_that_the_functions_are_granted_and_no_more() -> None:
         for role, action, resource in ready(name).system.wire.used
         if role
     }
-    assert sorted(set(granted()) - used) == [], "add a flow that needs this"
+    assert sorted(set(granted()) - used - {OF_PROVIDERS}) == [], "add a flow that needs this"
     assert sorted(used - set(granted())) == [], "infra/functions.yaml does not grant this"
 
 
