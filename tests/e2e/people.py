@@ -13,12 +13,22 @@ PASSWORD = "a long sentence will do"
 _TOKEN = re.compile(r"chronos_\w+_[A-Za-z0-9_-]{43}")
 
 
+def forgive(stack: Stack) -> None:
+    """Nothing was tried from this machine so far: all tests ask from one address, which may not ask for ever."""
+    table, client = stack.outputs["ChronosCatalogTable"], stack.client("dynamodb")
+    for page in client.get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk"):
+        for key in page["Items"]:
+            if key["pk"]["S"].startswith("attempts#"):
+                client.delete_item(TableName=table, Key=key)
+
+
 class Newcomer:
     """Somebody without an account, with a mailbox of their own."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.email = stack, f"ada-{token_hex(6)}@example.com"
         self.tokens: Any = {}
+        forgive(stack)
 
     def ask(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
         """With the access token, once there is one."""

@@ -278,7 +278,9 @@ def test_destroying_a_stage_leaves_only_its_tables_and_files_and_names_them(
 def test_a_disposable_stage_goes_with_its_tables(place: Place, account: Account) -> None:
     template = infra_template("dev-gone")
     account.client("cloudformation").create_stack(
-        StackName="chronos-dev-gone", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+        StackName="chronos-dev-gone",
+        TemplateBody=json.dumps(template, separators=(",", ":")),
+        Capabilities=["CAPABILITY_IAM"],
     )
     eventually(lambda: account.outputs("dev-gone").get("ChronosOutputsBucket"))
     s3, bucket = account.client("s3"), account.outputs("dev-gone")["ChronosOutputsBucket"]

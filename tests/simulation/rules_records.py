@@ -158,9 +158,10 @@ def followed_work_is_what_became_of_it(facts: Facts) -> Iterator[Violation]:
             yield Violation("followed", run, f"{name} has succeeded, and its work {work}")
         elif outcome == "failed" and not (is_over and not work.is_good):
             yield Violation("followed", run, f"{name} has failed, and its work {work}: {said}")
-        elif outcome == "timed_out" and not (work.stopped_ms or is_over or "could not be stopped" in said):
+        is_known = work.stopped_ms or is_over or "could not be stopped" in said
+        if outcome == "timed_out" and not is_known:
             yield Violation("followed", run, f"{name} has timed out, and its work goes on: {work}")
-        elif outcome == "cancelled" and not (work.stopped_ms or is_over or _was_given_up(facts, run)):
+        elif outcome == "cancelled" and not (is_known or _was_given_up(facts, run)):
             yield Violation("followed", run, f"{name} is cancelled, and its work goes on: {work}")
 
 

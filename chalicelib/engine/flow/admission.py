@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Conflict, Unavailable
+from chalicelib.domain.ids import bucket_of
 from chalicelib.domain.job import Job
 from chalicelib.domain.run import Run, RunStatus
 from chalicelib.engine.core import Engine
@@ -216,7 +217,7 @@ class Admission:
         """Take the place, with a record for people to see, and a timer that outlasts everybody."""
         now_ms = self._engine.clock.now_ms()
         expires_at = self._engine.settings.expires_at(now_ms)
-        timer = record.timer_to_look_again(self._engine, message, now_ms + LOOK_AGAIN_MS)
+        timer = record.timer_to_look_again(self._engine, message, next_look_ms(message.run_id, now_ms))
         writes: list[tuple[TableName, Write]] = [("timers", Put(encode_timer(timer)))]
         if place is not None:
             free = free_for(message.run_id, now_ms, displaced)
@@ -284,6 +285,15 @@ class Admission:
             self._engine.db.runs.write(write)
         except ConditionFailed:
             return
+
+
+def next_look_ms(run_id: str, now_ms: int) -> int:
+    """When a run that waits looks again: in half a minute to one and a half, at its own second of the minute. Pure.
+
+    So all messages that a run has at a time lead to one timer, and do not become more.
+    """
+    own_ms = bucket_of(run_id, LOOK_AGAIN_MS)
+    return now_ms + LOOK_AGAIN_MS // 2 + (own_ms - now_ms - LOOK_AGAIN_MS // 2) % LOOK_AGAIN_MS
 
 
 @dataclass(frozen=True, slots=True)

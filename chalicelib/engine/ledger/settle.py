@@ -39,9 +39,12 @@ def settle(run: Run, outcome: Outcome, policy: RetryPolicy, *, now_ms: int, frac
     return replace(ended, status=RunStatus.RETRYING, retry_ms=retry_ms, finished_ms=None, dead=False)
 
 
-def stopped(run: Run, *, now_ms: int) -> Run:
-    """The run, cancelled while it was under way."""
-    error = {"kind": "cancelled", "message": "It was asked to stop."}
+def stopped(run: Run, *, now_ms: int, outcome: Outcome | None = None) -> Run:
+    """The run, cancelled while it was under way. Work that was overdue by then may go on: its outcome says so."""
+    message = "It was asked to stop."
+    if run.handle is not None and isinstance(outcome, Failed) and outcome.kind == "timeout":
+        message = f"{message} {outcome.message}"[:MAX_MESSAGE]
+    error = {"kind": "cancelled", "message": message}
     return _ended(run, RunStatus.CANCELLED, "cancelled", now_ms, error=error)
 
 

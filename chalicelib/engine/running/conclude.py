@@ -75,7 +75,7 @@ class Concluder:
             else:
                 return Ended(job, run, stopped(run, now_ms=now_ms))
         elif run.cancel_ms is not None and not isinstance(outcome, Succeeded | Following):
-            return Ended(job, run, stopped(run, now_ms=now_ms))
+            return Ended(job, run, stopped(run, now_ms=now_ms, outcome=outcome))
         return Ended(job, run, settle(run, outcome, job.retry, now_ms=now_ms, fraction=fraction))
 
     def try_once(self, ended: Ended) -> bool:

@@ -150,6 +150,20 @@ def test_who_cancels_has_a_worker_stop_the_work_at_once(elsewhere: Elsewhere) ->
     assert elsewhere.after(600, run) == run
 
 
+def test_who_cancels_work_that_cannot_be_stopped_by_its_deadline_is_told_that_it_may_go_on(
+    elsewhere: Elsewhere,
+) -> None:
+    elsewhere.instead[1] = Failed("timeout", "It could not be stopped.")
+    run = elsewhere.begin(HOUR)
+    cancel(elsewhere.world.engine, TENANT, run.id)
+    run = elsewhere.after(2, run)
+    assert run.status == "CANCELLED"
+    assert run.attempts[0].error == {
+        "kind": "cancelled",
+        "message": "It was asked to stop. It could not be stopped.",
+    }
+
+
 def test_what_has_succeeded_when_it_is_to_be_stopped_has_succeeded(elsewhere: Elsewhere) -> None:
     run = elsewhere.begin(42)
     elsewhere.after(45, run)

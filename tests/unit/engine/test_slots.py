@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib.domain.job import Concurrency
+from chalicelib.engine.flow.admission import LOOK_AGAIN_MS, next_look_ms
 from chalicelib.engine.flow.slots import Admission, Candidate, Place, Refuse, Slot, Take, Wait, admit
 
 NOW = 1_000_000
@@ -97,3 +98,16 @@ def test_a_run_that_is_due_is_admitted_refused_or_waits(
     why: str,
 ) -> None:
     assert admit(concurrency, slots, places, wanted, now_ms=NOW) == expected, why
+
+
+@pytest.mark.parametrize("run_id", ["run_5", "run_6", "run_7"])
+def test_all_messages_of_a_run_that_waits_lead_to_one_look_a_minute(run_id: str) -> None:
+    moments = {next_look_ms(run_id, NOW + each) for each in range(0, LOOK_AGAIN_MS, 7)}
+    assert len(moments) == 2
+    assert max(moments) - min(moments) == LOOK_AGAIN_MS
+
+
+@pytest.mark.parametrize("later_ms", range(0, LOOK_AGAIN_MS, 4_999))
+def test_who_waits_looks_again_in_half_a_minute_to_one_and_a_half(later_ms: int) -> None:
+    now_ms = NOW + later_ms
+    assert LOOK_AGAIN_MS // 2 <= next_look_ms("run_5", now_ms) - now_ms < LOOK_AGAIN_MS * 3 // 2
