@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.chaos import BATCHES, KINDS
 from tests.simulation.report import Result, run_seed
 
-SEEDS, HOURS, STORM = (1, 2, 3, 5, 7, 11, 13, 15, 17, 19, 23, 27, 31), 20, 2
+SEEDS, HOURS, STORM = (1, 2, 3, 5, 7, 11, 13, 15, 17, 19, 23, 27, 31, 38, 51, 93), 20, 2
 MISHAPS = {
     ("delayed", "fast"),
     ("duplicated", "fast"),
