@@ -1,14 +1,14 @@
 """From one queue to another, within bounds. A message is confirmed to the first once the second has confirmed it."""
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
-from chalicelib.executors.message_queue.clients.base import Client, Site
+from chalicelib.executors.message_queue.clients.base import Sink, Site, Source
 from chalicelib.executors.message_queue.refusals import may_pass, summary
 from chalicelib.executors.message_queue.spec import Forward
 
 _BATCH = 50
 
 
-async def forward(site: Site, source: Client, sink: Client, operation: Forward) -> Outcome:
+async def forward(site: Site, source: Source, sink: Sink, operation: Forward) -> Outcome:
     """Until enough was forwarded, the time is over, or nothing comes any more."""
     clock, done = site.call.clock, 0
     until = clock.monotonic() + operation.max_seconds

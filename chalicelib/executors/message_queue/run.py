@@ -11,7 +11,7 @@ from chalicelib.executors.base import Call
 from chalicelib.executors.guard import ForbiddenTarget
 from chalicelib.executors.guarded_loop import run_within
 from chalicelib.executors.message_queue import clients
-from chalicelib.executors.message_queue.clients.base import Client, Site
+from chalicelib.executors.message_queue.clients.base import Measurable, Purgeable, Sink, Site
 from chalicelib.executors.message_queue.forward import forward
 from chalicelib.executors.message_queue.messages import Outgoing
 from chalicelib.executors.message_queue.queues.base import Action
@@ -47,20 +47,19 @@ async def _performed(config: Config, site: Site) -> Outcome:
     operation = config.operation
     async with _opened(config.queue, site, operation.action) as client:
         if isinstance(operation, Publish):
-            messages = _outgoing(operation, site.call.run_id)
-            return published(len(messages), await client.publish(messages), client.refusal_kind)
+            return await _sent(client, _outgoing(operation, site.call.run_id))
         if isinstance(operation, Forward):
             async with _opened(operation.to, site, "publish") as sink:
                 return await forward(site, client, sink, operation)
         if isinstance(operation, Depth):
-            return _judged(operation, await client.depth())
-        dropped = await client.purge()
-        return Succeeded({"purged": config.queue.place} | ({} if dropped is None else {"messages": dropped}))
+            return await _measured(client, operation)
+        return await _purged(client, config.queue.place)
 
 
-def _opened(queue: Any, site: Site, action: Action) -> AbstractAsyncContextManager[Client]:
+def _opened(queue: Any, site: Site, action: Action) -> AbstractAsyncContextManager[Any]:
+    """The client that the kind has for this action."""
     module = "aws" if queue.kind in ("sqs", "sns", "eventbridge") else queue.kind
-    opened: AbstractAsyncContextManager[Client]
+    opened: AbstractAsyncContextManager[Any]
     opened = import_module(f"{clients.__name__}.{module}").opened(queue, site, action)
     return opened
 
@@ -80,7 +79,17 @@ def _outgoing(operation: Publish, run_id: str) -> Sequence[Outgoing]:
     ]
 
 
-def _judged(operation: Depth, depth: int) -> Outcome:
+async def _sent(sink: Sink, messages: Sequence[Outgoing]) -> Outcome:
+    return published(len(messages), await sink.publish(messages), sink.refusal_kind)
+
+
+async def _purged(queue: Purgeable, place: str) -> Outcome:
+    dropped = await queue.purge()
+    return Succeeded({"purged": place} | ({} if dropped is None else {"messages": dropped}))
+
+
+async def _measured(queue: Measurable, operation: Depth) -> Outcome:
+    depth = await queue.depth()
     result = {"depth": depth}
     if operation.fail_above is not None and depth > operation.fail_above:
         return Failed("condition", f"{depth} messages wait, more than {operation.fail_above}.", result=result)

@@ -7,11 +7,13 @@ from uuid import uuid4
 
 import nats
 import pytest
+from nats import errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
 from chalicelib.domain.outcome import Failed, Outcome, Succeeded
+from chalicelib.executors.message_queue.clients.nats import fetched
 from tests.support.calls import RUN_ID, call_of, perform
 from tests.support.services import HOST, require
 
@@ -194,6 +196,21 @@ def test_a_purge_empties_a_stream_or_a_subject(stream: str) -> None:
     every = subject_of(stream) | {"subject": None}
     assert isinstance(outcome(every, action="purge", confirm=stream), Succeeded)
     assert messages_in(stream) == []
+
+
+class Late:
+    """A subscription to which nothing comes in time."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+
+    async def fetch(self, _limit: int, **_bounds: float) -> list[Msg]:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [errors.TimeoutError, TimeoutError], ids=["of nats", "of Python"])
+def test_that_nothing_comes_in_time_is_no_failure_however_it_is_told(error: type[Exception]) -> None:
+    assert asyncio.run(fetched(Late(error), 10, 1)) == []
 
 
 def test_messages_are_forwarded_and_confirmed(stream: str, consumer: str) -> None:

@@ -2,11 +2,12 @@
 
 import json
 import time
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chalicelib.executors.message_queue.clients.base import Client, Site
+from chalicelib.executors.message_queue.clients.base import Client, Measurable, Purgeable, Sink, Site, Source
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, batches, carried
 from chalicelib.executors.message_queue.queues.aws import SNS, SQS, EventBridge
 from chalicelib.executors.message_queue.queues.base import Action
@@ -57,7 +58,7 @@ async def _url(queue: SQS, service: _Service) -> str:
     return url
 
 
-class _Batching(Client):
+class _Batching(Sink):
     """Ten at a time, and what is said of each of them."""
 
     refusal_kind = "cloud"
@@ -68,8 +69,9 @@ class _Batching(Client):
             refusals += await self._send(start, batch)
         return refusals
 
+    @abstractmethod
     async def _send(self, start: int, batch: Sequence[Outgoing]) -> list[Refusal]:
-        raise NotImplementedError
+        """Send a batch whose first message has this place among all; those that the service did not take."""
 
 
 def _in_bounds(messages: Sequence[Outgoing]) -> list[tuple[int, Sequence[Outgoing]]]:
@@ -115,7 +117,7 @@ def _refused(entry: dict[str, Any], index: int) -> Refusal:
     return Refusal(index, entry.get("Code", ""), entry.get("Message") or entry.get("Code", ""), not lasting)
 
 
-class _Queue(_Batching):
+class _Queue(_Batching, Source, Purgeable, Measurable):
     def __init__(self, queue: SQS, service: _Service, url: str) -> None:
         self._queue, self._service, self._url = queue, service, url
 

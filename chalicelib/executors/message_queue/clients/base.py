@@ -1,7 +1,8 @@
-"""What a kind's client offers."""
+"""What the clients of the kinds offer."""
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,30 +28,46 @@ class Site:
         return None if options is None else context_of(options, self.call.settings.ca_file)
 
 
-class Client:
-    """One open queue. What a kind does not offer, its config does not allow."""
+class Sink(ABC):
+    """An open queue that takes messages."""
 
     refusal_kind = "broker"
 
+    @abstractmethod
     async def publish(self, messages: Sequence[Outgoing]) -> list[Refusal]:
         """Send them, and wait until the broker has confirmed; those that it did not take. Trouble."""
-        raise NotImplementedError
 
+
+class Source(ABC):
+    """An open queue that gives messages."""
+
+    @abstractmethod
     async def receive(self, limit: int, seconds: float) -> list[Incoming]:
         """At most so many messages; none if none has come for so many seconds. Trouble."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def settle(self, taken: Sequence[Incoming], left: Sequence[Incoming]) -> None:
         """Of what was received: confirm what was taken, give back what was left. Trouble."""
-        raise NotImplementedError
 
+
+class Purgeable(ABC):
+    """An open queue that can be emptied."""
+
+    @abstractmethod
     async def purge(self) -> int | None:
         """Drop all messages; how many, if the broker says so. Trouble."""
-        raise NotImplementedError
 
+
+class Measurable(ABC):
+    """An open queue that knows its depth."""
+
+    @abstractmethod
     async def depth(self) -> int:
         """How many messages wait. Trouble."""
-        raise NotImplementedError
+
+
+Client = Sink | Source | Purgeable | Measurable
+"""One open queue, of as many of these as its kind offers: a config asks for nothing else."""
 
 
 async def closed(closing: Coroutine[Any, Any, Any]) -> None:

@@ -15,7 +15,7 @@ from chalicelib.executors.kafka_client import (
     reason,
     translated,
 )
-from chalicelib.executors.message_queue.clients.base import Client, Site
+from chalicelib.executors.message_queue.clients.base import Client, Measurable, Sink, Site, Source
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.kafka import Kafka
@@ -44,7 +44,7 @@ async def opened(queue: Kafka, site: Site, action: Action) -> AsyncIterator[Clie
         yield _Reader(queue, consumer, access)
 
 
-class _Publisher(Client):
+class _Publisher(Sink):
     def __init__(self, queue: Kafka, producer: AIOKafkaProducer, where: str) -> None:
         self._queue, self._producer, self._where = queue, producer, where
 
@@ -85,7 +85,7 @@ def _headers(message: Outgoing) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in headers.items()]
 
 
-class _Reader(Client):
+class _Reader(Source, Measurable):
     def __init__(self, queue: Kafka, consumer: AIOKafkaConsumer, access: KafkaAccess) -> None:
         self._queue, self._consumer, self._access = queue, consumer, access
         if queue.partition is not None:

@@ -14,7 +14,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from chalicelib.executors.message_queue.clients.base import CLOSE_SECONDS, Client, Site
+from chalicelib.executors.message_queue.clients.base import (
+    CLOSE_SECONDS,
+    Client,
+    Purgeable,
+    Sink,
+    Site,
+    Source,
+)
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, batches, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.mqtt import MQTT
@@ -206,7 +213,7 @@ async def opened(queue: MQTT, site: Site, action: Action) -> AsyncIterator[Clien
             await link.leave()
 
 
-class _MqttClient(Client):
+class _MqttClient(Sink, Source, Purgeable):
     def __init__(self, queue: MQTT, link: _Link, prefix: str) -> None:
         self._queue, self._link, self._prefix = queue, link, prefix
         self._subscribed, self._count = False, 0

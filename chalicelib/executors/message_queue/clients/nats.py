@@ -11,7 +11,15 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from chalicelib.executors.message_queue.clients.base import Client, Site, closed
+from chalicelib.executors.message_queue.clients.base import (
+    Client,
+    Measurable,
+    Purgeable,
+    Sink,
+    Site,
+    Source,
+    closed,
+)
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, batches, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.nats import NATS
@@ -155,7 +163,16 @@ def _said(error: errors.Error, where: str) -> Trouble:
     return Trouble("connection", f"The exchange with {where} broke off: {said}.")
 
 
-class _NatsClient(Client):
+async def fetched(subscription: Any, limit: int, seconds: float) -> list[Msg]:
+    """None if none has come in time: nats-py tells that by its own error, or by Python's if the time is just up."""
+    try:
+        messages: list[Msg] = await subscription.fetch(limit, timeout=seconds)
+    except TimeoutError:
+        return []
+    return messages
+
+
+class _NatsClient(Sink, Source, Purgeable, Measurable):
     def __init__(self, queue: NATS, connected: _Connected, where: str, site: Site) -> None:
         self._queue, self._where, self._call = queue, where, site.call
         self._nats, self._stream, self._ear = connected.nats, connected.jetstream, connected.ear
@@ -217,9 +234,7 @@ class _NatsClient(Client):
             durable=str(self._queue.consumer), stream=str(self._queue.stream)
         )
         try:
-            found = await subscription.fetch(limit, timeout=max(_LATER, seconds))
-        except errors.TimeoutError:
-            found = []
+            found = await fetched(subscription, limit, max(_LATER, seconds))
         finally:
             await subscription.unsubscribe()
         return [Incoming(_incoming(message), message) for message in found]

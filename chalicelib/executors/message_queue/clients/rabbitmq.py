@@ -10,7 +10,15 @@ from aiormq import Connection, exceptions, spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from yarl import URL
 
-from chalicelib.executors.message_queue.clients.base import Client, Site, closed
+from chalicelib.executors.message_queue.clients.base import (
+    Client,
+    Measurable,
+    Purgeable,
+    Sink,
+    Site,
+    Source,
+    closed,
+)
 from chalicelib.executors.message_queue.messages import Incoming, Outgoing, Refusal, carried
 from chalicelib.executors.message_queue.queues.base import Action
 from chalicelib.executors.message_queue.queues.rabbitmq import RabbitMQ
@@ -97,7 +105,7 @@ def _trouble(error: exceptions.AMQPError, where: str) -> Trouble:
     return Trouble("broker", f"{where} refuses: {said}.", retryable=False if lasting else None)
 
 
-class _RabbitClient(Client):
+class _RabbitClient(Sink, Source, Purgeable, Measurable):
     def __init__(self, queue: RabbitMQ, channel: AbstractChannel, where: str, prefix: str) -> None:
         self._queue, self._channel, self._where, self._prefix = queue, channel, where, prefix
 

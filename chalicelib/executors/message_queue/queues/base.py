@@ -1,5 +1,6 @@
 """What all kinds of queues have in common."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -40,7 +41,7 @@ Name = Annotated[Plain, Field(min_length=1, max_length=255)]
 Secret = Annotated[Plain, Field(min_length=1, max_length=4096)]
 
 
-class Queue(BaseModel):
+class Queue(BaseModel, ABC):
     """A place for messages. `actions` are what its kind offers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,16 +51,16 @@ class Queue(BaseModel):
     has_headers: ClassVar[bool] = True
     has_ids: ClassVar[bool] = True
 
+    @abstractmethod
     def missing(self, action: Action) -> str | None:
         """The field that the action needs and that is not given, None if there is none."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def place(self) -> str:
         """What a purge empties: its owner repeats it to confirm."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def target(self) -> str | None:
         """The host that limits know it by, None if that cannot be told."""
-        raise NotImplementedError
